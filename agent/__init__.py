@@ -1,0 +1,1 @@
+"""The daemon: reads the plant, decides, sounds the siren, keeps the journal, tells the centre."""

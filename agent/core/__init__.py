@@ -1,0 +1,1 @@
+"""Values and protocols that every package shares. Imports nothing of ours."""

@@ -1,0 +1,34 @@
+"""What every device and point of ``site.yaml`` has in common; drivers add their own fields by subclassing."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.core.durations import Duration
+
+
+class Options(BaseModel):
+    """Base of everything that is read from a file: unknown keys are faults, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PointOptions(Options):
+    """Fields that every point has, whatever its protocol. Engineering value = raw × scale + offset."""
+
+    unit: str = ""
+    zone: str = ""
+    description: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    writable: bool = False
+    stale_after: Duration | None = Field(default=None, description="unknown after that long without a sample")
+
+
+class DeviceOptions(Options):
+    """Fields that every device has, whatever its protocol."""
+
+    description: str = ""
+    zone: str = ""
+    timeout: Duration = Field(default=1.0, gt=0, description="of one request")
+    comms_delay: Duration = Field(default=5.0, ge=0, description="how long it may be away before its comms alarm")

@@ -1,0 +1,1 @@
+"""Cameras: capture, inference, tracking, zones; and the model bundles themselves."""
