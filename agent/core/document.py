@@ -50,10 +50,15 @@ class Document:
         return Fault(self.name, 1, 1, message)
 
     def read(self, model: type[M], where: Where = (), data: Any = None) -> tuple[M | None, list[Fault]]:
-        """Validate ``data`` (default: what stands at ``where``) as ``model``: the model, or every fault."""
+        """Validate ``data`` (default: what stands at ``where``) as ``model``: the model, or every fault.
+
+        Validators get the context ``from_file`` (True) and ``base`` (the folder that relative paths start from).
+        """
         data = self.at(where) if data is None else data
         try:
-            return model.model_validate({} if data is None else data, context={"from_file": True}), []
+            return model.model_validate(
+                {} if data is None else data, context={"from_file": True, "base": Path(self.name).parent}
+            ), []
         except ValidationError as error:
             return None, [self._explain(model, where, detail) for detail in error.errors()]
 
