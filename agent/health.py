@@ -1,0 +1,95 @@
+"""The gateway's own points, and the watchdog: it is fed only while the parts that guard people are alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+import structlog
+
+from agent.core.model import PointInfo, Sample, Value
+from agent.core.ports import Clock
+from agent.notify import notify
+from agent.outputs import OutputBus
+from agent.pipeline import Pipeline
+
+log = structlog.get_logger(__name__)
+
+PERIOD_S = 0.5
+LAG_LIMIT_S = 2.0
+BEAT_LIMIT_S = 5.0
+"""The rules tick every second and an output bus at least every 0.5 s, also while its device is away (a
+connection attempt is bounded by the device's timeout). A device that does not answer is a matter for an
+alarm; only a loop that no longer turns is one for a restart."""
+
+
+def gateway_points(outputs: Sequence[str]) -> list[PointInfo]:
+    """Return the points that the gateway publishes of itself."""
+    return [
+        PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
+        PointInfo("gateway.uplink_online", description="connected to a broker"),
+        PointInfo("gateway.journal_ok", description="events reach the disk"),
+        *(PointInfo(f"{name}.confirmed", description=f"output {name} follows what is wanted") for name in outputs),
+    ]
+
+
+class Health:
+    """Publishes the gateway's state and feeds the watchdog."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        buses: Sequence[OutputBus],
+        uplink_online: Callable[[], bool],
+        journal_ok: Callable[[], bool],
+        clock: Clock,
+    ) -> None:
+        self.loop_lag_s = 0.0
+        self._pipeline = pipeline
+        self._buses = buses
+        self._uplink_online = uplink_online
+        self._journal_ok = journal_ok
+        self._clock = clock
+        self._late = ""
+
+    async def run(self) -> None:
+        """Publish and feed until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            before_s = loop.time()
+            await asyncio.sleep(PERIOD_S)
+            self.loop_lag_s = max(0.0, loop.time() - before_s - PERIOD_S)
+            self.publish()
+            self._feed()
+
+    def publish(self) -> None:
+        """Hand the gateway's own samples to the rules, and let backups take over for outputs that failed."""
+        now = self._clock.now()
+        failed = {name for bus in self._buses for name in bus.failed(now.mono_s)}
+        self._pipeline.annunciator.unconfirmed(failed)
+        self._pipeline.refresh(now)
+        self._pipeline.ingest([Sample.good(point, value, now) for point, value in self._values(failed)])
+
+    def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
+        yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
+        yield "gateway.uplink_online", self._uplink_online()
+        yield "gateway.journal_ok", self._journal_ok()
+        for bus in self._buses:
+            yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
+
+    def _feed(self) -> None:
+        late = self.stuck()
+        if late != self._late and late:
+            log.error("watchdog not fed", stuck=late)
+        self._late = late
+        if not late:
+            notify("WATCHDOG=1")
+
+    def stuck(self) -> str:
+        """Return the name of a part that no longer turns, or nothing."""
+        now_s = self._clock.now().mono_s
+        if self.loop_lag_s > LAG_LIMIT_S:
+            return "event loop"
+        if now_s - self._pipeline.beat_s > BEAT_LIMIT_S:
+            return "rules"
+        return next((f"outputs on {bus.device}" for bus in self._buses if now_s - bus.beat_s > 2 * BEAT_LIMIT_S), "")

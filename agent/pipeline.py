@@ -1,0 +1,109 @@
+"""From a sample to a wanted output, without an await: facts → rules → outputs, and only then the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from agent.annunciator import Annunciator
+from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
+from agent.core.ports import Clock, Recorder, RuleEngine
+from agent.facts import FactTable
+from agent.reports import alarm_event, operator_event, output_event
+
+
+class Pipeline:
+    """The nervous system. Every method is synchronous and may be called from the event loop only.
+
+    ``rearm`` is called whenever the next timer may have moved.
+    """
+
+    def __init__(
+        self, facts: FactTable, engine: RuleEngine, annunciator: Annunciator, recorder: Recorder, clock: Clock
+    ) -> None:
+        self.facts = facts
+        self.engine = engine
+        self.annunciator = annunciator
+        self.beat_s = clock.now().mono_s
+        self.rearm: Callable[[], None] = lambda: None
+        self._recorder = recorder
+        self._clock = clock
+
+    def ingest(self, samples: Sequence[Sample]) -> None:
+        """Take samples in, and act on those that changed."""
+        changed = self.facts.update(samples)
+        if changed:
+            self._evaluate(changed)
+
+    def timers(self) -> None:
+        """Act on the timers that are due."""
+        self._evaluate(())
+        ends_s = self.annunciator.next_due_s()
+        if ends_s is not None and ends_s <= self._clock.now().mono_s:
+            self.refresh(self._clock.now())
+
+    def sweep(self) -> None:
+        """Evaluate everything: what went stale sends no sample."""
+        self._evaluate(None)
+        self.refresh(self._clock.now())
+        self.beat_s = self._clock.now().mono_s
+
+    def acknowledge(self, alarm: str, operator: Operator) -> bool:
+        """Acknowledge; False when there was nothing to acknowledge. Raises KeyError for an unknown alarm."""
+        now = self._clock.now()
+        changes = self.engine.acknowledge(alarm, operator, now)
+        self._apply(changes, now)
+        return bool(changes)
+
+    def silence(self, alarm: str | None, operator: Operator) -> int:
+        """Silence one alarm or all; return how many."""
+        now = self._clock.now()
+        changes = self.engine.silence(alarm, operator, now)
+        self._apply(changes, now)
+        return len(changes)
+
+    def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
+        """Switch outputs on for a while. Raises KeyError for an unknown output."""
+        names = sorted(outputs) if outputs is not None else sorted(self.annunciator.outputs)
+        unknown = [name for name in names if name not in self.annunciator.outputs]
+        if unknown:
+            raise KeyError(unknown[0])
+        now = self._clock.now()
+        self.annunciator.test(names, now.mono_s + seconds)
+        self._recorder.record(
+            [operator_event("test-outputs", {"outputs": names, "seconds": seconds}, operator, now)], ()
+        )
+        self.refresh(now)
+        self.rearm()
+
+    def refresh(self, now: Instant) -> None:
+        """Recompute the wanted levels, and journal those that changed."""
+        testing = self.annunciator.testing(now.mono_s)
+        changed = self.annunciator.refresh(self._live(), now)
+        if changed:
+            self._recorder.record([output_event(name, lvl, now, test=name in testing) for name, lvl in changed], ())
+
+    def next_due_s(self) -> float | None:
+        """Return the monotonic time at which ``timers`` should be called next."""
+        due = [due_s for due_s in (self.engine.next_due_s(), self.annunciator.next_due_s()) if due_s is not None]
+        return min(due, default=None)
+
+    def _evaluate(self, changed: Collection[str] | None) -> None:
+        now = self._clock.now()
+        self._apply(self.engine.evaluate(self.facts, changed, now), now)
+
+    def _apply(self, changes: Sequence[Change], now: Instant) -> None:
+        if changes:
+            self.refresh(now)  # siren before disk
+            self._recorder.record(list(self._events(changes)), [change.alarm for change in changes])
+        self.rearm()
+
+    def _events(self, changes: Sequence[Change]) -> Iterator[EventDraft]:
+        for change in changes:
+            if change.transition is not None:
+                definition = self.engine.definitions[change.alarm.id]
+                inputs = {point: self.facts.get(point, change.transition.at.mono_s) for point in definition.inputs}
+                yield alarm_event(change.transition, change.alarm, definition, inputs)
+
+    def _live(self) -> Iterator[tuple[AlarmDefinition, Alarm]]:
+        definitions = self.engine.definitions
+        return ((definitions[id_], alarm) for id_, alarm in self.engine.alarms.items())

@@ -1,0 +1,83 @@
+"""What becomes an event: alarm transitions, outputs, devices and the gateway itself, in the words of docs/events.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from agent.core.model import Alarm, AlarmDefinition, EventDraft, Instant, Lane, Level, Operator, Sample, Transition
+
+
+def alarm_event(
+    transition: Transition, alarm: Alarm, definition: AlarmDefinition, inputs: Mapping[str, Sample | None]
+) -> EventDraft:
+    """Return the event of one alarm transition, with the inputs as they were."""
+    data: dict[str, object] = {
+        "alarm_id": transition.alarm,
+        "occurrence_id": transition.occurrence,
+        "action": transition.action,
+        "from_state": transition.before,
+        "to_state": transition.after,
+        "active": alarm.active,
+        "priority": int(transition.priority),
+        "condition": definition.condition,
+        "kind": definition.kind,
+        "name": dict(definition.name),
+        "consequence": dict(definition.consequence),
+        "response": dict(definition.response),
+        "post": definition.post,
+        "value": transition.value,
+        "unit": definition.unit,
+        "limit": definition.limit,
+        "silenced": alarm.silenced,
+        "count": alarm.count,
+        "evaluation": "degraded" if alarm.degraded else "ok",
+        "raised_at": _text(alarm.raised_at),
+        "inputs": [_input(point, sample) for point, sample in inputs.items()],
+        "operator": _operator(transition.operator),
+    }
+    return EventDraft("alarm.transition", Lane.ALARM, transition.alarm, data, transition.at, definition.zone)
+
+
+def output_event(output: str, level: Level, now: Instant, *, test: bool) -> EventDraft:
+    """Return the event of a wanted level that changed."""
+    return EventDraft("output.state", Lane.STATE, output, {"output_id": output, "wanted": level}, now, test=test)
+
+
+def device_event(device: str, online: bool, reason: str, now: Instant) -> EventDraft:
+    """Return the event of a device that was lost or came back."""
+    data = {"device_id": device, "online": online, "reason": reason}
+    return EventDraft("device.state", Lane.STATE, device, data, now)
+
+
+def gateway_event(action: str, details: Mapping[str, object], now: Instant) -> EventDraft:
+    """Return an event of the gateway's own life: ``started``, ``stopping`` …"""
+    return EventDraft("gateway.state", Lane.STATE, "gateway", {"action": action, **details}, now)
+
+
+def operator_event(action: str, details: Mapping[str, object], operator: Operator, now: Instant) -> EventDraft:
+    """Return the event of what a person did that is not an alarm's transition."""
+    data = {"action": action, **details, "operator": _operator(operator)}
+    return EventDraft("operator.action", Lane.STATE, action, data, now, test=action == "test-outputs")
+
+
+def _input(point: str, sample: Sample | None) -> dict[str, object]:
+    if sample is None:
+        return {"point": point, "value": None, "quality": "bad", "reason": "never read"}
+    return {
+        "point": point,
+        "value": sample.value,
+        "quality": sample.quality,
+        "reason": sample.reason,
+        "source_time": _text(sample.source_time),
+        "received_at": _text(sample.received_at),
+        "evidence": sample.evidence,
+    }
+
+
+def _operator(operator: Operator | None) -> dict[str, str] | None:
+    return {"name": operator.name, "via": operator.via, "note": operator.note} if operator else None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
