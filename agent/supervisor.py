@@ -35,12 +35,13 @@ async def supervise(leaf: Leaf) -> None:
         try:
             await leaf.run()
             leaf.last_error = "it returned, which it never should"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a leaf may die of anything; it is logged whole below
             leaf.last_error = f"{type(error).__name__}: {error}"
+            log.error("task died", task=leaf.name, exc_info=error)
         leaf.restarts += 1
         if loop.time() - started_s > _HEALTHY_AFTER_S:
             waits = delays(longest_s=10.0)
-        log.error("task died, restarting", task=leaf.name, error=leaf.last_error, restarts=leaf.restarts)
+        log.warning("task restarts", task=leaf.name, error=leaf.last_error, restarts=leaf.restarts)
         await asyncio.sleep(next(waits))
 
 
