@@ -27,7 +27,11 @@ def main(names: list[str]) -> int:
         found.extend(importlib.import_module(f"benchmarks.{name}").rows())
     console.print(_table(found))
     OUT.parent.mkdir(exist_ok=True)
-    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": sys.version.split()[0]}
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+    }
     OUT.write_text(json.dumps({"machine": machine, "rows": found}, indent=1, ensure_ascii=False))
     return 1 if any(row["met"] is False for row in found) else 0
 

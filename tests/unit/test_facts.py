@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from agent.core.clock import ManualClock
+from agent.core.model import PointInfo, Quality, Sample
+from agent.facts import FactTable
+
+
+def test_a_change_is_a_change_of_value_or_quality() -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("a")])
+    assert facts.update([Sample.good("a", 1, clock.now())]) == {"a"}
+    assert facts.update([Sample.good("a", 1, clock.advance(1))]) == set()
+    assert facts.update([Sample.bad("a", "lost", clock.now())]) == {"a"}
+
+
+def test_a_sample_that_is_too_old_is_unknown_and_says_why() -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("a", stale_after_s=2.0)])
+    facts.update([Sample.good("a", 1, clock.now())])
+    assert facts.get("a", clock.advance(2.0).mono_s) == Sample.good("a", 1, ManualClock().now())
+    stale = facts.get("a", clock.advance(0.5).mono_s)
+    assert stale is not None and stale.quality is Quality.BAD and stale.reason == "stale: no sample for 2.5s"
+
+
+def test_the_same_value_after_staleness_is_a_change() -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("a", stale_after_s=2.0)])
+    facts.update([Sample.good("a", 1, clock.now())])
+    assert facts.update([Sample.good("a", 1, clock.advance(3.0))]) == {"a"}
+
+
+def test_a_point_that_reports_by_exception_is_never_stale() -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("a")])
+    facts.update([Sample.good("a", 1, clock.now())])
+    sample = facts.get("a", clock.advance(1e6).mono_s)
+    assert sample is not None and sample.value == 1
+    assert facts.get("never", 0.0) is None
+
+
+def test_the_wall_clock_does_not_age_a_sample() -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("a", stale_after_s=2.0)])
+    facts.update([Sample.good("a", 1, clock.now())])
+    sample = facts.get("a", clock.step_utc(86400).mono_s)
+    assert sample is not None and sample.value == 1

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agent.annunciator import OutputKind
+from agent.core.clock import SystemClock
+from agent.core.model import Level
+from agent.outputs import Output, OutputBus
+from tests.fakes import FakeDevice, FakeDriver, until
+
+LEVELS = {Level.OFF: False, Level.ON: True}
+
+
+class Plant:
+    def __init__(self, on_stop: Level | None = None) -> None:
+        self.device = FakeDevice({"plc.siren": False})
+        self.wanted = {"siren": Level.OFF}
+        clock = SystemClock()
+        self.output = Output("siren", OutputKind.SIREN, "plc.siren", "plc.siren", LEVELS, on_stop)
+        self.bus = OutputBus("plc", FakeDriver(self.device, clock), [self.output], lambda: self.wanted, clock)
+
+    def want(self, level: Level) -> None:
+        self.wanted["siren"] = level
+        self.bus.wake()
+
+    def siren(self) -> object:
+        return self.device.values["plc.siren"]
+
+
+@asynccontextmanager
+async def running(plant: Plant) -> AsyncIterator[Plant]:
+    task = asyncio.create_task(plant.bus.run())
+    try:
+        yield plant
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_writes_at_once_and_reads_back() -> None:
+    async with running(Plant()) as plant:
+        await until(lambda: plant.output.seen is Level.OFF)
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True and plant.output.is_at(Level.ON), limit_s=0.2)
+        assert plant.output.reason == ""
+
+
+async def test_another_master_that_overwrites_the_coil_is_put_right() -> None:
+    async with running(Plant()) as plant:
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True)
+        plant.device.values["plc.siren"] = False
+        await until(lambda: plant.siren() is True, limit_s=1.5)
+
+
+async def test_nothing_is_written_while_the_plant_follows() -> None:
+    async with running(Plant()) as plant:
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True)
+        await asyncio.sleep(1.2)
+        assert plant.device.writes == [("plc.siren", True)]
+
+
+async def test_a_restarted_plc_gets_the_wanted_level_again() -> None:
+    async with running(Plant()) as plant:
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True)
+        plant.device.alive = False
+        await until(lambda: plant.output.seen is None)
+        plant.device.values["plc.siren"] = False
+        plant.device.alive = True
+        await until(lambda: plant.siren() is True)
+        assert plant.device.sessions >= 2
+
+
+async def test_an_output_that_does_not_follow_fails_after_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.outputs.MISMATCH_LIMIT_S", 0.3)
+    plant = Plant()
+    plant.device.ignores.add("plc.siren")
+    async with running(plant):
+        await until(lambda: plant.output.seen is Level.OFF)
+        now = SystemClock().now().mono_s
+        assert plant.bus.failed(now) == {}
+        plant.want(Level.ON)
+        await until(lambda: plant.bus.failed(SystemClock().now().mono_s) != {})
+        assert plant.bus.failed(SystemClock().now().mono_s) == {"siren": "wanted on, read back False"}
+        plant.device.ignores.clear()
+        await until(lambda: plant.bus.failed(SystemClock().now().mono_s) == {})
+
+
+async def test_a_refused_write_is_reported_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.outputs.MISMATCH_LIMIT_S", 0.1)
+    plant = Plant()
+    plant.device.refuses.add("plc.siren")
+    async with running(plant):
+        plant.want(Level.ON)
+        await until(lambda: "siren" in plant.bus.failed(SystemClock().now().mono_s))
+
+
+async def test_a_device_that_never_answers_counts_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.outputs.MISMATCH_LIMIT_S", 0.2)
+    plant = Plant()
+    plant.device.alive = False
+    async with running(plant):
+        await until(lambda: plant.bus.failed(SystemClock().now().mono_s) == {"siren": "connection refused"})
+        plant.device.alive = True
+        await until(lambda: plant.bus.failed(SystemClock().now().mono_s) == {})
+
+
+@pytest.mark.parametrize(("on_stop", "left"), [(None, True), (Level.OFF, False), (Level.ON, True)])
+async def test_leaves_the_level_that_the_site_wants(on_stop: Level | None, left: bool) -> None:
+    plant = Plant(on_stop)
+    async with running(plant):
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True)
+    await plant.bus.stop()
+    assert plant.siren() is left

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import asyncio
+
+from agent.core.clock import SystemClock
+from agent.core.model import Quality, Sample
+from agent.runner import Link, Runner
+from tests.fakes import FakeDevice, FakeDriver, until
+
+
+class Watched:
+    def __init__(self) -> None:
+        self.device = FakeDevice({"plc.a": 1})
+        self.latest: dict[str, Sample] = {}
+        self.links: list[tuple[bool, str]] = []
+        clock = SystemClock()
+        driver = FakeDriver(self.device, clock)
+        self.runner = Runner("plc", driver, clock, self.ingest, lambda _, up, why: self.links.append((up, why)))
+
+    def ingest(self, samples: object) -> None:
+        assert isinstance(samples, list | tuple)
+        self.latest.update({sample.point: sample for sample in samples})
+
+    def online(self) -> object:
+        sample = self.latest.get("plc.online")
+        return sample.value if sample else None
+
+
+async def test_lost_marks_every_point_bad_and_back_makes_them_good() -> None:
+    watched = Watched()
+    task = asyncio.create_task(watched.runner.run())
+    await until(lambda: watched.online() is True)
+    assert watched.latest["plc.a"].value == 1 and watched.runner.state.link is Link.ONLINE
+    watched.device.kill()
+    await until(lambda: watched.online() is False)
+    assert watched.latest["plc.a"].quality is Quality.BAD and watched.latest["plc.a"].reason == "connection reset"
+    assert watched.latest["plc.online"].quality is Quality.GOOD
+    watched.device.alive = True
+    await until(lambda: watched.online() is True)
+    assert watched.latest["plc.a"].value == 1
+    assert watched.links == [(True, ""), (False, "connection reset"), (True, "")]
+    task.cancel()
+
+
+async def test_a_device_that_was_never_there_is_offline_not_unknown() -> None:
+    watched = Watched()
+    watched.device.alive = False
+    task = asyncio.create_task(watched.runner.run())
+    await until(lambda: watched.online() is False)
+    await asyncio.sleep(0.6)
+    assert watched.links == [(False, "connection refused")], "told once, however often it is tried"
+    task.cancel()
