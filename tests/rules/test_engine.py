@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.core.clock import ManualClock
+from agent.core.model import AlarmState, Operator, PointInfo, Quality, Sample, Value
+from agent.facts import FactTable
+from rules.conditions import CelCondition
+from rules.engine import Engine
+from rules.language import ConditionOptions, LevelOptions, LimitOptions
+from rules.rule import compile_rule
+
+POINTS = {"p.a": PointInfo("p.a", "bar", stale_after_s=5.0), "p.b": PointInfo("p.b")}
+LEVEL = LevelOptions(
+    id="a",
+    name={"en": "A"},
+    input="p.a",
+    limits={"H": LimitOptions.model_validate({"at": 10, "priority": "P2"})},
+    deadband=1.0,
+    on_delay=2.0,
+    off_delay=0.0,
+)
+
+
+def engine_and_facts() -> tuple[Engine, FactTable, ManualClock]:
+    return Engine(compile_rule(LEVEL, POINTS)), FactTable(POINTS.values()), ManualClock()
+
+
+def test_only_what_depends_on_a_point_is_evaluated() -> None:
+    engine, facts, clock = engine_and_facts()
+    facts.update([Sample.good("p.a", 11.0, clock.now())])
+    assert engine.evaluate(facts, {"p.b"}, clock.now()) == []
+    (change,) = engine.evaluate(facts, {"p.a"}, clock.now())
+    assert change.transition is None and engine.next_due_s() == clock.now().mono_s + 2.0
+
+
+def test_a_timer_fires_without_a_new_sample() -> None:
+    engine, facts, clock = engine_and_facts()
+    facts.update([Sample.good("p.a", 11.0, clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    (change,) = engine.evaluate(facts, (), clock.advance(2.0))
+    assert change.transition is not None and change.transition.action == "raised"
+    assert change.transition.value == 11.0 and engine.next_due_s() is None
+
+
+def test_a_stale_point_freezes_the_delay_and_keeps_an_active_alarm() -> None:
+    engine, facts, clock = engine_and_facts()
+    facts.update([Sample.good("p.a", 11.0, clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, (), clock.advance(2.0))
+    engine.evaluate(facts, None, clock.advance(60.0))
+    alarm = engine.alarms["a.H"]
+    assert alarm.state is AlarmState.UNACKNOWLEDGED and alarm.degraded and alarm.exceeded is None
+
+
+def test_the_deadband_holds_through_a_gap_in_the_data() -> None:
+    engine, facts, clock = engine_and_facts()
+    facts.update([Sample.good("p.a", 11.0, clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, (), clock.advance(2.0))
+    facts.update([Sample.bad("p.a", "lost", clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    facts.update([Sample.good("p.a", 9.5, clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    assert engine.alarms["a.H"].active
+
+
+def test_restore_takes_up_state_and_ignores_what_has_no_rule() -> None:
+    engine, facts, clock = engine_and_facts()
+    facts.update([Sample.good("p.a", 11.0, clock.now())])
+    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, (), clock.advance(2.0))
+    engine.acknowledge("a.H", Operator("li", "cli"), clock.now())
+    saved = list(engine.alarms.values())
+    again = Engine(compile_rule(LEVEL, POINTS))
+    again.restore([*saved, saved[0].__class__("gone")], same_boot=True, now=clock.now())
+    assert again.alarms["a.H"].state is AlarmState.ACKNOWLEDGED and again.alarms["a.H"].acknowledged_by == "li"
+    assert again.evaluate(FactTable(POINTS.values()), None, clock.advance(100)) != []
+    assert again.alarms["a.H"].state is AlarmState.ACKNOWLEDGED, "nothing known clears nothing"
+
+
+def test_unknown_ids_are_told() -> None:
+    engine, _, clock = engine_and_facts()
+    with pytest.raises(KeyError):
+        engine.acknowledge("nope", Operator("li", "cli"), clock.now())
+
+
+@pytest.mark.parametrize(
+    ("when", "known", "expected"),
+    [
+        ("a || b", {"b": True}, True),
+        ("a || b", {"b": False}, None),
+        ("a && b", {"b": False}, False),
+        ("a && b", {"b": True}, None),
+        ("a && b", {}, None),
+        ("a > 1.0 && b", {"a": float("nan"), "b": True}, None),
+        ("a > 1.0 && b", {"a": "text", "b": True}, None),
+        ("a > 1.0 && b", {"a": "text", "b": False}, False),
+        ("a", {"a": 5}, None),
+        ("!a", {"a": False}, True),
+    ],
+)
+def test_unknown_is_a_value_of_its_own(when: str, known: dict[str, Value], expected: bool | None) -> None:
+    names = {"a": "p.a", "b": "p.b"}
+    condition, clock = CelCondition(when, names), ManualClock()
+    facts = FactTable(POINTS.values())
+    facts.update([Sample.good(names[name], value, clock.now()) for name, value in known.items()])
+    assert condition.judge(facts, False, clock.now().mono_s).exceeded is expected
+
+
+def test_an_uncertain_input_counts_but_shows() -> None:
+    rule = ConditionOptions.model_validate(
+        {"id": "c", "name": "C", "inputs": {"b": "p.b"}, "when": "b > 1", "priority": "P3"}
+    )
+    engine, facts, clock = Engine(compile_rule(rule, POINTS)), FactTable(POINTS.values()), ManualClock()
+    now = clock.now()
+    facts.update([Sample("p.b", 2, Quality.UNCERTAIN, now.utc, now.mono_s)])
+    engine.evaluate(facts, None, now)
+    assert engine.alarms["c"].active and engine.alarms["c"].degraded
+
+
+def test_rules_say_what_they_do(tmp_path: Path) -> None:
+    assert Engine(compile_rule(LEVEL, POINTS)).describe("a.H") == "p.a at or above 10 bar (deadband 1) for 2s"
