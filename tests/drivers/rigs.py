@@ -1,0 +1,132 @@
+"""The plants that the conformance suite runs on: a driver, and a server that we did not write."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.core.clock import SystemClock
+from agent.core.model import Sample, Value
+from agent.core.ports import Driver, Session
+from drivers import REGISTRY
+from tests.servers.process import HERE, Server, free_port
+
+TIMEOUT_S = 0.5
+
+
+@dataclass
+class Rig:
+    """``value`` reads 7, ``writable`` and ``switch`` can be written, ``broken`` cannot be read."""
+
+    name: str
+    protocol: str
+    server: Server
+    device: dict[str, Any]
+    points: dict[str, dict[str, Any]]
+    refused: tuple[str, Value]
+    """A point and a value that the device (or its type) refuses."""
+    extra: Callable[[], Server] | None = None
+
+    def driver(self, **device: Any) -> Driver:
+        """Return a driver on the server (or on what ``device`` says instead)."""
+        kind = REGISTRY[self.protocol]
+        options = kind.device.model_validate({**self.device, "timeout": TIMEOUT_S, **device})
+        points = {name: kind.point.model_validate(point) for name, point in self.points.items()}
+        return kind.build("plc", options, points, SystemClock())
+
+    def at_port(self, port: int) -> Driver:
+        """Return the same driver on another port."""
+        if self.protocol == "opcua":
+            return self.driver(endpoint=f"opc.tcp://127.0.0.1:{port}/plant")
+        return self.driver(port=port)
+
+
+async def read_until(session: Session, points: set[str], limit_s: float = 5.0) -> dict[str, Sample]:
+    """Read batches until each of ``points`` was seen."""
+    seen: dict[str, Sample] = {}
+    async with asyncio.timeout(limit_s):
+        while not points <= set(seen):
+            seen.update({sample.point: sample for sample in await session.read()})
+    return seen
+
+
+def modbus_rig(name: str, command: list[str], port: int) -> Rig:
+    """Return a rig on a server whose holding registers hold their own offset, up to 899."""
+    return Rig(
+        name,
+        "modbus-tcp",
+        Server([*command, str(port)], port),
+        {"host": "127.0.0.1", "port": port, "poll": 0.1},
+        {
+            "value": {"address": {"table": "holding", "offset": 7}},
+            "writable": {"address": {"table": "holding", "offset": 20}, "type": "int16", "writable": True},
+            "switch": {"address": {"table": "coil", "offset": 3}, "writable": True},
+            "broken": {"address": {"table": "holding", "offset": 905}, "writable": True},
+        },
+        ("plc.broken", 1),
+    )
+
+
+def libmodbus(folder: Path) -> Rig:
+    """Compile and describe the libmodbus server."""
+    binary = folder / "libmodbus"
+    flags = subprocess.check_output(["pkg-config", "--cflags", "--libs", "libmodbus"], text=True).split()
+    subprocess.run(["cc", str(HERE / "libmodbus.c"), "-o", str(binary), *flags], check=True)
+    return modbus_rig("libmodbus", [str(binary)], free_port())
+
+
+def modbus_serial(_folder: Path) -> Rig:
+    """Describe the npm modbus-serial server."""
+    return modbus_rig("modbus-serial", ["node", str(HERE / "modbus_serial.js")], free_port())
+
+
+def node_opcua(folder: Path) -> Rig:
+    """Describe the npm node-opcua server."""
+    port, node = free_port(), "nsu=urn:test:plant;s=Plant."
+    command = ["node", str(HERE / "node_opcua.js"), str(port), str(folder / "pki")]
+    return Rig(
+        "node-opcua",
+        "opcua",
+        Server(command, port),
+        {"endpoint": f"opc.tcp://127.0.0.1:{port}/plant", "sampling": 0.1},
+        {
+            "value": {"node": f"{node}Level"},
+            "writable": {"node": f"{node}SetPoint", "writable": True},
+            "switch": {"node": f"{node}Siren", "writable": True},
+            "broken": {"node": f"{node}Broken"},
+            "absent": {"node": f"{node}Nowhere", "writable": True},
+            "elsewhere": {"node": "nsu=urn:nowhere;s=X"},
+            "worn": {"node": f"{node}Worn"},
+        },
+        ("plc.absent", 1),
+        lambda: Server([*command, "extra"], port),
+    )
+
+
+RIGS = {"libmodbus": libmodbus, "modbus-serial": modbus_serial, "node-opcua": node_opcua}
+
+
+class Silent:
+    """A TCP listener that accepts and answers nothing, or garbage."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            while await reader.read(4096):
+                writer.write(self._answer)

@@ -1,0 +1,178 @@
+"""One suite for every driver: the contract of ``agent.core.ports`` against servers that we did not write."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.core.errors import NotConnected, Refused
+from agent.core.model import Quality
+from tests.drivers.rigs import RIGS, TIMEOUT_S, Rig, Silent, read_until
+
+pytestmark = pytest.mark.server
+BOUND_S = 2 * TIMEOUT_S + 2.5
+"""A driver may take this long to say that its device is gone."""
+
+
+@pytest.fixture(scope="module", params=sorted(RIGS))
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    made = RIGS[request.param](folder)
+    made.server.start()
+    yield made
+    made.server.kill()
+
+
+@pytest.fixture
+def live(rig: Rig) -> Iterator[Rig]:
+    """The rig with its server running, whatever the test before did to it."""
+    if rig.server.process is None:
+        rig.server.start()
+    yield rig
+
+
+async def test_the_first_batches_hold_every_point_and_one_bad_one_hurts_no_other(live: Rig) -> None:
+    driver = live.driver()
+    session = await driver.connect()
+    seen = await read_until(session, {point.id for point in driver.points})
+    assert seen["plc.value"].value == 7 and seen["plc.value"].quality is Quality.GOOD
+    assert seen["plc.broken"].quality is Quality.BAD and seen["plc.broken"].reason
+    assert seen["plc.writable"].quality is Quality.GOOD
+    await session.close()
+
+
+async def test_points_are_known_before_connecting(live: Rig) -> None:
+    points = {point.id: point for point in live.driver().points}
+    assert set(points) == {f"plc.{name}" for name in live.points} and points["plc.switch"].writable
+
+
+async def test_what_is_written_is_read_back(live: Rig) -> None:
+    session = await live.driver().connect()
+    for value in (-12, 31):
+        await session.write("plc.writable", value)
+        assert [sample.value for sample in await session.fetch(["plc.writable"])] == [value]
+    for switch in (True, False):
+        await session.write("plc.switch", switch)
+        assert [sample.value for sample in await session.fetch(["plc.switch"])] == [switch]
+    await session.close()
+
+
+async def test_a_change_is_seen_by_another_session(live: Rig) -> None:
+    reader, writer = await live.driver().connect(), await live.driver().connect()
+    await read_until(reader, {"plc.writable"})
+    await writer.write("plc.writable", 99)
+    async with asyncio.timeout(2.0):
+        value: object = None
+        while value != 99:
+            value = (await read_until(reader, {"plc.writable"}))["plc.writable"].value
+    await reader.close()
+    await writer.close()
+
+
+async def test_fetch_answers_for_each_point_that_was_asked(live: Rig) -> None:
+    session = await live.driver().connect()
+    samples = {sample.point: sample for sample in await session.fetch(["plc.value", "plc.broken"])}
+    assert samples["plc.value"].value == 7 and samples["plc.broken"].value is None
+    await session.close()
+
+
+async def test_what_the_device_refuses_is_refused(live: Rig) -> None:
+    session = await live.driver().connect()
+    with pytest.raises(Refused):
+        await session.write(*live.refused)
+    assert (await session.fetch(["plc.value"]))[0].value == 7, "the session lives on"
+    await session.close()
+
+
+async def test_a_quiet_session_gives_signs_of_life(live: Rig) -> None:
+    session = await live.driver().connect()
+    await read_until(session, {"plc.value"})
+    started_s = time.monotonic()
+    for _ in range(3):
+        await session.read()
+    assert time.monotonic() - started_s < 4.0
+    await session.close()
+
+
+async def test_a_hung_device_is_lost_in_bounded_time_and_closing_is_quick(live: Rig) -> None:
+    session = await live.driver().connect()
+    await read_until(session, {"plc.value"})
+    live.server.hang()
+    started_s = time.monotonic()
+    with pytest.raises(NotConnected):
+        while time.monotonic() - started_s < 20.0:
+            await session.read()
+    lost_s = time.monotonic()
+    await session.close()
+    assert lost_s - started_s < BOUND_S and time.monotonic() - lost_s < 1.2
+    live.server.kill()
+
+
+async def test_a_write_to_a_hung_device_is_not_connected_and_bounded(live: Rig) -> None:
+    session = await live.driver().connect()
+    live.server.hang()
+    started_s = time.monotonic()
+    with pytest.raises(NotConnected):
+        await session.write("plc.switch", True)
+    assert time.monotonic() - started_s < BOUND_S
+    await session.close()
+    live.server.kill()
+
+
+async def test_a_killed_device_is_lost_and_a_new_session_works_after_its_restart(live: Rig) -> None:
+    driver = live.driver()
+    session = await driver.connect()
+    await read_until(session, {"plc.value"})
+    live.server.kill()
+    started_s = time.monotonic()
+    with pytest.raises(NotConnected):
+        while time.monotonic() - started_s < 20.0:
+            await session.read()
+    assert time.monotonic() - started_s < BOUND_S
+    await session.close()
+    with pytest.raises(NotConnected):
+        await driver.connect()
+    server = live.extra() if live.extra else live.server
+    server.start()
+    again = await driver.connect()
+    assert (await read_until(again, {"plc.value"}))["plc.value"].value == 7
+    await again.close()
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"\x00" * 64, b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["mute", "zeros", "http"]
+)
+async def test_who_accepts_and_talks_no_sense_is_not_connected(rig: Rig, answer: bytes) -> None:
+    async with Silent(answer) as port:
+        started_s = time.monotonic()
+        with pytest.raises(NotConnected):
+            session = await rig.at_port(port).connect()
+            try:
+                await session.read()
+            finally:
+                await session.close()
+        assert time.monotonic() - started_s < BOUND_S
+
+
+async def test_nobody_there(rig: Rig) -> None:
+    started_s = time.monotonic()
+    with pytest.raises(NotConnected, match=r"127\.0\.0\.1"):
+        await rig.at_port(1).connect()
+    assert time.monotonic() - started_s < BOUND_S
+
+
+async def test_opcua_keeps_uncertain_and_names_what_is_missing(live: Rig) -> None:
+    if live.protocol != "opcua":
+        pytest.skip("status codes are OPC UA's")
+    session = await live.driver().connect()
+    seen = await read_until(session, {"plc.worn", "plc.absent", "plc.elsewhere"})
+    assert (seen["plc.worn"].quality, seen["plc.worn"].value) == (Quality.UNCERTAIN, 3.5)
+    assert seen["plc.worn"].reason == "UncertainSensorNotAccurate" and seen["plc.worn"].source_time is not None
+    assert seen["plc.absent"].reason == "BadNodeIdUnknown"
+    assert seen["plc.elsewhere"].reason == "the server has no namespace 'urn:nowhere'"
+    await session.close()

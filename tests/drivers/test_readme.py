@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import drivers
+from agent.core.clock import SystemClock
+from agent.core.document import Document
+
+README = Path(drivers.__file__).parent / "README.md"
+
+
+def test_every_sample_loads_and_every_driver_has_one() -> None:
+    seen = set()
+    for sample in re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
+        document = Document("README.md", sample)
+        for device_id, data in document.data.items():
+            kind = drivers.REGISTRY[data.pop("protocol")]
+            seen.add(kind.protocol)
+            points = {name: document.read(kind.point, (device_id, "points", name)) for name in data.pop("points")}
+            assert [fault for _, faults in points.values() for fault in faults] == []
+            device, faults = document.read(kind.device, (device_id,), data)
+            assert faults == []
+            kind.build(device_id, device, {name: point for name, (point, _) in points.items()}, SystemClock())
+    assert seen == set(drivers.REGISTRY)

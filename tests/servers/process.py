@@ -1,0 +1,71 @@
+"""A foreign server as a child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def free_port() -> int:
+    """Return a TCP port that is free on loopback now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """Started with ``start``; ready once it prints a line with ``ready`` or, without one, once its port accepts."""
+
+    def __init__(
+        self, command: Sequence[str], port: int, ready: str | None = "ready", env: Mapping[str, str] | None = None
+    ) -> None:
+        self.command, self.port, self._ready = list(command), port, ready
+        self._env = {**os.environ, **(env or {})}
+        self.process: subprocess.Popen[str] | None = None
+        self.output: list[str] = []
+
+    def start(self, limit_s: float = 30.0) -> None:
+        """Start and wait until it is ready; fail with its output when it is not."""
+        self.output.clear()
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env
+        )
+        threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
+        deadline = time.monotonic() + limit_s
+        while not self._is_ready():
+            dead = self.process.poll() is not None
+            if dead or time.monotonic() > deadline:
+                raise AssertionError(f"{self.command} did not become ready:\n{''.join(self.output)}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9, and wait for it."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def hang(self) -> None:
+        """Freeze it: its sockets stay open, nobody answers."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def _is_ready(self) -> bool:
+        if self._ready is not None:
+            return any(self._ready in line for line in self.output)
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _collect(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line)
