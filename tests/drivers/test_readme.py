@@ -15,11 +15,12 @@ def test_every_sample_loads_and_every_driver_has_one() -> None:
     for sample in re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
         document = Document("README.md", sample)
         for device_id, data in document.data.items():
-            kind = drivers.REGISTRY[data.pop("protocol")]
+            kind = drivers.REGISTRY[data["protocol"]]
             seen.add(kind.protocol)
-            points = {name: document.read(kind.point, (device_id, "points", name)) for name in data.pop("points")}
+            points = {name: document.read(kind.point, (device_id, "points", name)) for name in data["points"]}
             assert [fault for _, faults in points.values() for fault in faults] == []
-            device, faults = document.read(kind.device, (device_id,), data)
+            own = {key: value for key, value in data.items() if key not in ("protocol", "points")}
+            device, faults = document.read(kind.device, (device_id,), own)
             assert faults == []
             kind.build(device_id, device, {name: point for name, (point, _) in points.items()}, SystemClock())
     assert seen == set(drivers.REGISTRY)
