@@ -38,6 +38,8 @@ class Address(Options):
     offset: int = Field(ge=0, le=65535)
 
 
+MAX_WRITE = 123
+"""Registers in one write, by the protocol."""
 _REFERENCE = re.compile(r"([0134])(\d{4,5})")
 _TABLES = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 _HELP = (
@@ -86,24 +88,40 @@ class ModbusPoint(PointOptions):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModbusPoint:
-        table = self.address.table
-        if table.is_bits and self.kind != "bool":
-            raise ValueError(f"a {table} holds one bit, not a {self.kind}; leave 'type' out")
-        if not table.is_bits and self.kind == "bool" and self.bit is None:
-            raise ValueError("a bool in a register needs 'bit' (0 to 15)")
-        if self.bit is not None and (table.is_bits or self.kind != "bool"):
-            raise ValueError("'bit' is for a bool in a register; leave it or 'type' out")
-        if self.writable and not table.is_writable:
-            raise ValueError(
-                f"the table {table} cannot be written; use a coil or a holding register, or leave 'writable' out"
-            )
-        if self.writable and self.bit is not None:
-            raise ValueError("a single bit of a register cannot be written; write the whole register")
+        fault = self._type_fault() or self._write_fault()
+        if fault:
+            raise ValueError(fault)
         if self.scale == 0:
             raise ValueError("'scale' must not be 0")
+        if self.kind in ("bool", "string") and (self.scale, self.offset) != (1.0, 0.0):
+            raise ValueError(
+                f"'scale' and 'offset' are for numbers, not for a {self.kind}; an address has its own offset"
+            )
         if self.address.offset + self.count > 65536:
             raise ValueError(f"a {self.kind} at offset {self.address.offset} does not fit: the last offset is 65535")
         return self
+
+    def _type_fault(self) -> str:
+        table = self.address.table
+        if table.is_bits and self.kind != "bool":
+            return f"a {table} holds one bit, not a {self.kind}; leave 'type' out"
+        if not table.is_bits and self.kind == "bool" and self.bit is None:
+            return "a bool in a register needs 'bit' (0 to 15)"
+        if self.bit is not None and (table.is_bits or self.kind != "bool"):
+            return "'bit' is for a bool in a register; leave it or 'type' out"
+        if self.kind == "string" and self.word_order in ("CDAB", "DCBA"):
+            return f"a string has no word order {self.word_order}; write ABCD, or BADC if each two letters are swapped"
+        return ""
+
+    def _write_fault(self) -> str:
+        table = self.address.table
+        if self.writable and not table.is_writable:
+            return f"the table {table} cannot be written; use a coil or a holding register, or leave 'writable' out"
+        if self.writable and self.bit is not None:
+            return "a single bit of a register cannot be written; write the whole register"
+        if self.writable and self.count > MAX_WRITE:
+            return f"{self.count} registers cannot be written at once; 'length' may be {MAX_WRITE} at most"
+        return ""
 
 
 class ModbusDevice(DeviceOptions):
@@ -114,6 +132,6 @@ class ModbusDevice(DeviceOptions):
     unit: int = Field(default=1, ge=0, le=255)
     poll: Duration = Field(default=1.0, gt=0)
     timeout: Duration = Field(default=0.5, gt=0)
-    max_registers: int = Field(default=125, ge=1, le=125, description="in one request")
+    max_registers: int = Field(default=125, ge=4, le=125, description="in one request")
     max_bits: int = Field(default=2000, ge=1, le=2000, description="in one request")
     max_hole: int = Field(default=16, ge=0, le=124, description="registers read in vain to save a request")

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from agent.core.ports import DriverType
-from drivers.opcua.driver import OpcUaDriver
+from collections.abc import Mapping
+
+from agent.core.ports import Clock, Driver, DriverType
 from drivers.opcua.options import OpcUaDevice, OpcUaPoint
 
-OPCUA = DriverType("opcua", OpcUaDevice, OpcUaPoint, OpcUaDriver)
+
+def _build(device_id: str, device: OpcUaDevice, points: Mapping[str, OpcUaPoint], clock: Clock) -> Driver:
+    from drivers.opcua.driver import OpcUaDriver  # asyncua takes 65 MB: only for those who have such a device
+
+    return OpcUaDriver(device_id, device, points, clock)
+
+
+OPCUA = DriverType("opcua", OpcUaDevice, OpcUaPoint, _build)

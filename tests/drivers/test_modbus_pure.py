@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.modbus.codec import Codec
+from drivers.modbus.codec import Codec, Octets
 from drivers.modbus.options import REGISTERS, ModbusPoint, Table
-from drivers.modbus.plan import Limits, Span, plan, split
+from drivers.modbus.plan import Block, Limits, Span, joined, plan, split
+from drivers.modbus.schedule import RETRY_S, Answer, Schedule
 
 SPANS = st.lists(
     st.builds(
@@ -59,6 +60,69 @@ def test_contiguous_registers_take_the_fewest_requests() -> None:
     assert [block.count for block in plan(spans, Limits())] == [125] * 8
 
 
+@given(SPANS, LIMITS)
+def test_no_other_plan_has_fewer_requests(spans: list[Span], limits: Limits) -> None:
+    """Against the best of all ways to cut the ordered spans, found by dynamic programming."""
+    for table in Table:
+        mine = sorted((span for span in spans if span.table is table), key=lambda span: (span.offset, span.count))
+        best = [0] + [len(mine)] * len(mine)
+        for last in range(len(mine)):
+            for first in range(last, -1, -1):
+                if len(plan(mine[first : last + 1], limits)) == 1:
+                    best[last + 1] = min(best[last + 1], best[first] + 1)
+        assert len(plan(mine, limits)) == best[-1]
+
+
+@given(st.sets(st.integers(min_value=0, max_value=300), min_size=1), st.integers(min_value=0, max_value=20))
+def test_no_register_is_read_twice(offsets: set[int], hole: int) -> None:
+    blocks = plan([Span(Table.HOLDING, offset, 1, str(offset)) for offset in offsets], Limits(max_hole=hole))
+    read = Counter(offset for block in blocks for offset in range(block.offset, block.end))
+    assert not read or max(read.values()) == 1
+
+
+@given(SPANS, LIMITS)
+def test_joining_loses_nothing_and_keeps_the_limits(spans: list[Span], limits: Limits) -> None:
+    blocks = joined((block for span in spans for block in plan([span], limits)), limits)
+    assert Counter(s.point for block in blocks for s in block.spans) == Counter(span.point for span in spans)
+    for block in blocks:
+        assert block.count <= limits.most(block.table)
+        assert all(block.offset <= span.offset and span.end <= block.end for span in block.spans)
+
+
+def _served(schedule: Schedule) -> list[list[str]]:
+    return [[span.point for span in block.spans] for block in schedule.blocks]
+
+
+def _answers(block: Block, bad: str) -> list[Answer]:
+    """Cut a block into its points, one of which is refused."""
+    parts = [plan([span], Limits())[0] for span in block.spans]
+    return [Answer(part, (), "no" if part.spans[0].point == bad else "") for part in parts]
+
+
+def test_a_refused_address_is_cut_out_and_let_in_again() -> None:
+    schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(5)], Limits())
+    (whole,) = schedule.blocks
+    schedule.settle(whole, _answers(whole, "2"), 100.0, is_probe=False)
+    assert _served(schedule) == [["0", "1"], ["3", "4"]], "two requests, around the bad address"
+    assert schedule.probes(100.0 + RETRY_S - 1) == [] and [each.reason for each in schedule.barred] == ["no"]
+    (probe,) = schedule.probes(100.0 + RETRY_S)
+    schedule.settle(probe, [Answer(probe, (), "still no")], 110.0, is_probe=True)
+    assert [each.reason for each in schedule.barred] == ["still no"]
+    (probe,) = schedule.probes(110.0 + RETRY_S)
+    schedule.settle(probe, [Answer(probe, ())], 120.0, is_probe=True)
+    assert _served(schedule) == [["0", "1", "2", "3", "4"]] and not schedule.barred
+
+
+def test_bad_addresses_are_probed_one_at_a_time_but_recover_together() -> None:
+    schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(3)], Limits())
+    (whole,) = schedule.blocks
+    parts = [Answer(answer.block, (), "no") for answer in _answers(whole, "")]
+    schedule.settle(whole, parts, 0.0, is_probe=False)
+    (probe,) = schedule.probes(RETRY_S)
+    schedule.settle(probe, [Answer(probe, ())], RETRY_S, is_probe=True)
+    assert len(schedule.probes(RETRY_S)) == 2, "the device is back: ask for the rest at once"
+
+
 @given(SPANS.filter(bool), LIMITS)
 def test_splitting_ends_at_single_points(spans: list[Span], limits: Limits) -> None:
     todo, found = plan(spans, limits), []
@@ -75,9 +139,12 @@ def point(**options: object) -> ModbusPoint:
     return ModbusPoint.model_validate({"address": 40001, **options})
 
 
+def decode(codec: Codec, registers: list[int], first: int = 0) -> object:
+    return codec.decode(Octets.of(registers), first)
+
+
 KINDS = sorted(set(REGISTERS) - {"bool"})
 ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]
-RANGES = {"int16": 2**15, "int32": 2**31, "int64": 2**63}
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(ORDERS), st.data())
@@ -89,9 +156,9 @@ def test_what_is_encoded_is_decoded(kind: str, order: str, data: st.DataObject) 
     else:
         bits = int(kind.removeprefix("u").removeprefix("int"))
         low, high = (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        value = data.draw(st.integers(min_value=low, max_value=high).filter(lambda each: abs(each) < 2**53))
+        value = data.draw(st.integers(min_value=low, max_value=high))
     codec = Codec(point(type=kind, word_order=order))
-    assert codec.decode(codec.encode(value)) == value
+    assert decode(codec, [0xDEAD, *codec.encode(value)], 1) == value
 
 
 @pytest.mark.parametrize(
@@ -99,19 +166,52 @@ def test_what_is_encoded_is_decoded(kind: str, order: str, data: st.DataObject) 
     [("ABCD", [0x4228, 0]), ("CDAB", [0, 0x4228]), ("BADC", [0x2842, 0]), ("DCBA", [0, 0x2842])],
 )
 def test_word_orders_of_42(order: str, registers: list[int]) -> None:
-    assert Codec(point(type="float32", word_order=order)).decode(registers) == 42.0
+    assert decode(Codec(point(type="float32", word_order=order)), registers) == 42.0
+    assert Codec(point(type="float32", word_order=order, writable=True)).encode(42) == registers
 
 
-def test_scale_bits_strings_and_what_is_no_number() -> None:
-    assert Codec(point(type="int16", scale=0.1, offset=-5)).decode([123]) == 7.3
+@given(st.sampled_from(["int16", "uint16", "int32"]), st.sampled_from([0.1, 0.01, 2.0, 0.5, 1e-12]), st.data())
+def test_what_is_scaled_is_written_back_as_it_was(kind: str, scale: float, data: st.DataObject) -> None:
+    low = 0 if kind == "uint16" else -(2**15)
+    raw = data.draw(st.integers(min_value=low, max_value=2**15 - 1))
+    codec, plain = Codec(point(type=kind, scale=scale, offset=-5)), Codec(point(type=kind))
+    value = decode(codec, plain.encode(raw))
+    assert isinstance(value, float) and codec.encode(value) == plain.encode(raw)
+
+
+def test_scale_bits_and_strings() -> None:
+    assert decode(Codec(point(type="int16", scale=0.1, offset=-5)), [123]) == 7.3
     assert Codec(point(type="int16", scale=0.1)).encode(21.5) == [215]
-    assert Codec(point(bit=3)).decode([0b1000]) is True
-    assert Codec(point(type="string", length=4)).decode([0x5055, 0x4D50, 0x2031, 0]) == "PUMP 1"
-    with pytest.raises(ValueError, match="the device sent nan"):
-        Codec(point(type="float32")).decode([0x7FC0, 0])
-    with pytest.raises(ValueError, match="70000 does not fit into uint16"):
-        Codec(point()).encode(70000)
-    assert math.isclose(float(str(Codec(point(type="float64")).decode([0x3FF8, 0, 0, 0]))), 1.5)
+    assert decode(Codec(point(bit=3)), [0b1000]) is True
+    assert decode(Codec(point(bit=3, word_order="BADC")), [0b1000]) is False
+    assert decode(Codec(point(type="string", length=4)), [0x5055, 0x4D50, 0x2031, 0]) == "PUMP 1"
+    assert decode(Codec(point(type="string", length=2, word_order="BADC")), [0x5550, 0x504D]) == "PUMP"
+    assert Codec(point(type="string", length=3)).encode("PUMP") == [0x5055, 0x4D50, 0]
+    assert decode(Codec(point(type="float64")), [0x3FF8, 0, 0, 0]) == 1.5
+
+
+@pytest.mark.parametrize(("registers", "word"), [([0x7FC0, 0], "nan"), ([0x7F80, 0], "inf"), ([0xFF80, 0], "-inf")])
+def test_what_is_no_number_is_no_value(registers: list[int], word: str) -> None:
+    with pytest.raises(ValueError, match=f"the device sent {word}"):
+        decode(Codec(point(type="float32", scale=2.0)), registers)
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "message"),
+    [
+        ({}, 70000, "70000 does not fit into uint16"),
+        ({}, -1, "-1 does not fit into uint16"),
+        ({"type": "float32"}, 1e39, "does not fit into float32"),
+        ({"type": "float32"}, math.nan, "nan is not a number"),
+        ({}, None, "None is not a number"),
+        ({}, "7", "'7' is not a number"),
+        ({"type": "string", "length": 1}, "PUMP", "'PUMP' does not fit into string"),
+        ({"type": "string"}, "泵", "does not fit into string"),
+    ],
+)
+def test_what_cannot_be_written(options: dict[str, object], value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Codec(point(**options)).encode(value)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +241,9 @@ def test_both_notations(address: object, table: str, offset: int) -> None:
         ({"address": 40001, "bit": 2, "writable": True}, "single bit of a register cannot be written"),
         ({"address": {"table": "holding", "offset": 65535}, "type": "float32"}, "the last offset is 65535"),
         ({"address": 40001, "scale": 0}, "must not be 0"),
+        ({"address": "00001", "scale": 2}, "'scale' and 'offset' are for numbers, not for a bool"),
+        ({"address": 40001, "type": "string", "word_order": "CDAB"}, "a string has no word order CDAB"),
+        ({"address": 40001, "type": "string", "length": 124, "writable": True}, "'length' may be 123 at most"),
     ],
 )
 def test_what_does_not_fit_together(options: dict[str, object], message: str) -> None:

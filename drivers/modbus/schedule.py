@@ -1,0 +1,61 @@
+"""Which blocks a session reads, given what its device refused. No I/O; time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from agent.core.model import Sample
+from drivers.modbus.plan import Block, Limits, Span, joined, plan
+
+RETRY_S = 10.0
+"""What the device refuses is asked again after this long."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one block. ``refusal`` is the reason why to leave it out for a while, empty if none."""
+
+    block: Block
+    samples: Sequence[Sample]
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A block that is left out until ``until_s`` (monotonic)."""
+
+    block: Block
+    reason: str
+    until_s: float
+
+
+class Schedule:
+    """Begins with the fewest blocks; a refused address is cut out of its block, and let in again once it answers."""
+
+    def __init__(self, spans: Iterable[Span], limits: Limits) -> None:
+        self._limits = limits
+        self.blocks: Sequence[Block] = plan(spans, limits)
+        self.barred: Sequence[Barred] = ()
+        self._is_recovering = False
+
+    def probes(self, now_s: float) -> list[Block]:
+        """Release what is due to be asked again.
+
+        One block per poll, so that bad addresses never delay the good ones; all of them as soon as
+        one has recovered, since a device that failed as a whole comes back as a whole.
+        """
+        due = [each for each in self.barred if self._is_recovering or now_s >= each.until_s]
+        due = due if self._is_recovering else due[:1]
+        self._is_recovering = False
+        self.barred = [each for each in self.barred if each not in due]
+        return [each.block for each in due]
+
+    def settle(self, asked: Block, answers: Collection[Answer], now_s: float, is_probe: bool) -> None:
+        """Take in what became of a block that came apart, was refused, or was a probe."""
+        refused = [Barred(each.block, each.refusal, now_s + RETRY_S) for each in answers if each.refusal]
+        kept = [each.block for each in answers if not each.refusal]
+        others = [block for block in self.blocks if block is not asked]
+        self.blocks = joined([*others, *kept], self._limits)
+        self.barred = [*self.barred, *refused]
+        self._is_recovering = self._is_recovering or (is_probe and not refused)
