@@ -35,7 +35,7 @@ async def supervise(leaf: Leaf) -> None:
         try:
             await leaf.run()
             leaf.last_error = "it returned, which it never should"
-        except Exception as error:  # noqa: BLE001 - a leaf may die of anything; it is logged whole below
+        except Exception as error:
             leaf.last_error = f"{type(error).__name__}: {error}"
             log.error("task died", task=leaf.name, exc_info=error)
         leaf.restarts += 1

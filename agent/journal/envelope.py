@@ -1,0 +1,141 @@
+"""The CloudEvents 1.0 envelope of an event, and the saved form of an alarm. docs/events.md explains the fields."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from agent.core.model import Alarm, AlarmState, EventDraft, Timer, TimerKind
+
+SPEC = "1.0"
+_TIMES = ("raised_at", "cleared_at", "acknowledged_at")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who speaks: goes into every envelope."""
+
+    gateway: str
+    site: str
+    area: str
+    software: str
+    config_revision: str = ""
+    rules_revision: str = ""
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source."""
+        return f"/{self.site}/{self.gateway}"
+
+
+@cache
+def boot_id() -> str:
+    """Return the kernel's id of this boot: monotonic times of another boot mean nothing here."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def uuid7(wall_ms: int) -> str:
+    """Return a UUIDv7 (RFC 9562, 5.7): it sorts by time, and no two are alike."""
+    noise = int.from_bytes(os.urandom(10), "big")
+    value = (
+        (wall_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
+    )
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def envelope(draft: EventDraft, who: Identity, lane_seq: int, previous_hash: str) -> dict[str, Any]:
+    """Return the envelope; what is known only when it is sent (replayed, age) travels beside it."""
+    return {
+        "specversion": SPEC,
+        "id": uuid7(int(draft.at.utc.timestamp() * 1000)),
+        "source": who.source,
+        "type": f"anshao.{draft.kind}.v1",
+        "subject": draft.subject,
+        "time": draft.at.utc.isoformat(),
+        "datacontenttype": "application/json",
+        "gateway": who.gateway,
+        "site": who.site,
+        "area": who.area,
+        "zone": draft.zone,
+        "bootid": boot_id(),
+        "monons": int(draft.at.mono_s * 1e9),
+        "clock": clock_state(),
+        "lane": str(draft.lane),
+        "seq": lane_seq,
+        "test": draft.test,
+        "swversion": who.software,
+        "configrev": who.config_revision,
+        "rulesrev": who.rules_revision,
+        "prevhash": previous_hash,
+        "data": draft.data,
+    }
+
+
+def clock_state() -> str:
+    """Return ``synced`` or ``unsynced``, as systemd-timesyncd tells; the wall clock is a label, never a reason."""
+    return "synced" if _synced(int(time.monotonic() / 10)) else "unsynced"
+
+
+@cache
+def _synced(_tens_of_seconds: int) -> bool:
+    return Path("/run/systemd/timesync/synchronized").exists()
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """Return the canonical JSON bytes: the same that are hashed, stored and sent."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode()
+
+
+def chain(previous_hash: str, body: bytes) -> str:
+    """Return the hash of a row: of the one before it, and of its own bytes."""
+    return hashlib.sha256(previous_hash.encode() + body).hexdigest()
+
+
+def checksum(body: bytes) -> int:
+    """Return the CRC-32 of a row's bytes."""
+    return zlib.crc32(body)
+
+
+def alarm_to_json(alarm: Alarm) -> str:
+    """Return an alarm's state as it is saved."""
+    plain = {field.name: getattr(alarm, field.name) for field in fields(alarm)}
+    if alarm.timer is not None:
+        plain["timer"] = [alarm.timer.kind, alarm.timer.remaining_s, alarm.timer.due_s]
+    return json.dumps(plain, default=_isoformat)
+
+
+def alarm_from_json(text: str) -> Alarm:
+    """Read a saved alarm. Raises ValueError for what is none; fields that this version lacks are left out."""
+    try:
+        plain = json.loads(text)
+        known = {field.name for field in fields(Alarm)} - {"timer", "state", *_TIMES}
+        alarm = Alarm(**{key: value for key, value in plain.items() if key in known})
+        times: dict[str, Any] = {key: _moment(plain.get(key)) for key in _TIMES}
+        timer = plain.get("timer")
+        return replace(
+            alarm,
+            state=AlarmState(plain["state"]),
+            timer=Timer(TimerKind(timer[0]), timer[1], timer[2]) if timer else None,
+            **times,
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a saved alarm: {error}") from error
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _isoformat(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be saved")

@@ -1,0 +1,236 @@
+"""The journal as the rest of the agent sees it: record and go on. A thread of its own does what may wait for a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from agent.core.model import Alarm, EventDraft, Lane
+from agent.core.ports import Clock
+from agent.journal.envelope import Identity
+from agent.journal.store import Damaged, Row, Store
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+MOST_IN_MEMORY = 20_000
+"""Events that are kept in memory while the disk fails; then the least important lane loses its oldest, and says so."""
+_MOST_IN_ONE = 500
+_RETRY_S = 2.0
+_HOUSEKEEPING_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class JournalStats:
+    """``failed`` tells why nothing reaches the disk now, or is empty."""
+
+    events: int = 0
+    pending: dict[str, int] | None = None
+    bytes: int = 0
+    in_memory: int = 0
+    failed: str = ""
+
+
+class Journal:
+    """Implements ``agent.core.ports.Recorder``; use it as a context manager.
+
+    ``last_seq`` is the journal number of the newest event on disk.
+    ``on_commit`` is called from the journal's thread with the envelopes of each commit.
+    """
+
+    def __init__(self, path: Path, who: Identity, clock: Clock) -> None:
+        self.path = path
+        self.stats = JournalStats()
+        self.last_seq = 0
+        self.on_commit: list[Callable[[list[dict[str, Any]]], None]] = []
+        self._who = who
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._events: deque[EventDraft] = deque()
+        self._alarms: dict[str, Alarm] = {}
+        self._lost: dict[Lane, int] = {}
+        self._calls: queue.SimpleQueue[tuple[Callable[[Store], Any], Future[Any]]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._housekeeping_s = 0.0
+        self._closing = False
+        self._store: Store | None = None
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    def __enter__(self) -> Journal:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout=10.0)
+
+    def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
+        """Take events and alarm states for one durable transaction; return at once."""
+        with self._lock:
+            self._events.extend(events)
+            self._alarms.update((alarm.id, alarm) for alarm in alarms)
+            while len(self._events) > MOST_IN_MEMORY:
+                self._drop_one()
+        self._wake.set()
+
+    async def alarms(self) -> list[tuple[Alarm, bool]]:
+        """Return the saved alarms, and of each whether its deadlines count on this boot."""
+        return await self._ask(Store.alarms)
+
+    async def pending(self, limit: int) -> list[Row]:
+        """Return the rows to send next, alarms first."""
+        return await self._ask(lambda store: store.pending(limit))
+
+    async def mark_sent(self, seqs: Iterable[int]) -> None:
+        """Take rows out of the outbox."""
+        taken = list(seqs)
+        await self._ask(lambda store: store.mark_sent(taken))
+
+    async def mark_failed(self, seq: int) -> int:
+        """Count a refused attempt; return how many there were."""
+        return await self._ask(lambda store: store.mark_failed(seq))
+
+    async def quarantine(self, seq: int, reason: str) -> None:
+        """Take a row out of the way, and journal that."""
+        await self._ask(lambda store: store.quarantine(seq, reason))
+        self.record([self._loss("quarantine", 1, reason, {"journalseq": seq})], ())
+
+    async def events(self, limit: int, after: int | None = None, lane: str | None = None) -> list[dict[str, Any]]:
+        """Return envelopes, oldest first."""
+        return await self._ask(lambda store: store.events(limit, after, lane))
+
+    async def verify(self) -> list[str]:
+        """Return what is wrong with the chain."""
+        return await self._ask(lambda store: list(store.verify()))
+
+    async def _ask(self, call: Callable[[Store], T]) -> T:
+        """Run ``call`` in the journal's thread. Raises sqlite3.Error while the disk fails."""
+        future: Future[T] = Future()
+        self._calls.put((call, future))
+        self._wake.set()
+        return await asyncio.wrap_future(future)
+
+    def _run(self) -> None:
+        retry_s = 0.0
+        while not (self._closing and not self._events and not self._alarms):
+            self._wake.wait(timeout=1.0)
+            self._wake.clear()
+            if time.monotonic() < retry_s and not self._closing:
+                self._refuse_calls()
+                continue
+            try:
+                self._work()
+            except (sqlite3.Error, OSError) as error:
+                self._failed(f"{type(error).__name__}: {error}")
+                retry_s = time.monotonic() + _RETRY_S
+                if self._closing:
+                    break
+        if self._store is not None:
+            self._store.close()
+
+    def _work(self) -> None:
+        if self._store is None:
+            self._store = self._open()
+            self.last_seq = self._store.stats()[0]
+        store = self._store
+        self._write(store)
+        while not self._calls.empty():
+            call, future = self._calls.get()
+            _answer(call, store, future)
+        if time.monotonic() >= self._housekeeping_s:
+            self._housekeeping_s = time.monotonic() + _HOUSEKEEPING_EVERY_S
+            store.prune()
+            last, pending = store.stats()
+            self.stats = JournalStats(last, pending, store.size_bytes())
+
+    def _write(self, store: Store) -> None:
+        while self._events or self._alarms:
+            with self._lock:
+                batch = [self._events[index] for index in range(min(len(self._events), _MOST_IN_ONE))]
+                alarms, losses = dict(self._alarms), dict(self._lost)
+            lost = [self._loss("memory", count, "the disk failed", {"lane": lane}) for lane, count in losses.items()]
+            bodies = store.append([*lost, *batch], list(alarms.values()))
+            self.last_seq = bodies[-1]["journalseq"] if bodies else self.last_seq
+            with self._lock:
+                for draft in batch:
+                    if self._events and self._events[0] is draft:
+                        self._events.popleft()
+                self._alarms = {id_: alarm for id_, alarm in self._alarms.items() if alarms.get(id_) is not alarm}
+                self._lost = {lane: left for lane, count in self._lost.items() if (left := count - losses.get(lane, 0))}
+            if self.stats.failed:
+                log.info("journal back")
+                self.stats = replace(self.stats, failed="")
+            for listener in self.on_commit:
+                listener(bodies)
+
+    def _open(self) -> Store:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return Store(self.path, self._who)
+        except Damaged as error:
+            aside = self._set_aside()
+            log.error("journal damaged, a new one is begun", reason=str(error), kept=aside.name)
+            details = {"file": aside.name}
+            self.record([self._loss("journal", 0, f"the file is damaged ({error}); it was kept", details)], ())
+            return Store(self.path, self._who)
+
+    def _set_aside(self) -> Path:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
+        for suffix in ("", "-wal", "-shm"):
+            part = self.path.with_name(self.path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        return aside
+
+    def _failed(self, reason: str) -> None:
+        if not self.stats.failed:
+            log.error("journal fails, events are kept in memory", reason=reason)
+        self.stats = replace(self.stats, failed=reason, in_memory=len(self._events))
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        self._refuse_calls()
+
+    def _refuse_calls(self) -> None:
+        self.stats = replace(self.stats, in_memory=len(self._events))
+        while not self._calls.empty():
+            _, future = self._calls.get()
+            if not future.cancelled():
+                future.set_exception(sqlite3.OperationalError(self.stats.failed))
+
+    def _drop_one(self) -> None:
+        """Drop the oldest event of the least important lane that has any; alarms last."""
+        for lane in reversed(Lane):
+            index = next((at for at, draft in enumerate(self._events) if draft.lane is lane), None)
+            if index is not None:
+                del self._events[index]
+                self._lost[lane] = self._lost.get(lane, 0) + 1
+                return
+
+    def _loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> EventDraft:
+        data = {"scope": scope, "count": count, "reason": reason, **details}
+        return EventDraft("loss", Lane.ALARM, scope, data, self._clock.now())
+
+
+def _answer(call: Callable[[Store], T], store: Store, future: Future[T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(call(store))
+    except sqlite3.Error as error:
+        future.set_exception(error)
+        raise

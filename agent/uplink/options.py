@@ -1,0 +1,46 @@
+"""What ``site.yaml`` may say under ``uplink``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from agent.core.durations import Duration
+from agent.core.options import Options
+
+
+def _broker(value: str) -> str:
+    if not re.fullmatch(r"mqtts?://[^/\s:@]+(:\d+)?/?", value):
+        hint = "; user name and password go under 'username' and 'password_file'" if "@" in value else ""
+        raise ValueError(f"{value!r} is not a broker; write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS{hint}")
+    return value.rstrip("/")
+
+
+def _topic(value: str) -> str:
+    if re.search(r"[#+\s]", value) or value.startswith("/") or value.endswith("/"):
+        raise ValueError(f"{value!r} is not a topic to publish under; leave out +, #, blanks and outer slashes")
+    return value
+
+
+class UplinkOptions(Options):
+    """Where events go. Several brokers are tried in order of preference; they must share their sessions' fate."""
+
+    brokers: tuple[Annotated[str, AfterValidator(_broker)], ...] = Field(min_length=1)
+    client_id: str = ""
+    topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
+    username: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    keepalive: Duration = Field(default=10.0, ge=1)
+    window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
+    replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")
+
+
+def host_and_port(broker: str) -> tuple[str, int]:
+    """Return where a broker listens; the port defaults to 1883, with TLS to 8883."""
+    parts = urlsplit(broker)
+    return parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883)

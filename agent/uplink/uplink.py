@@ -1,0 +1,203 @@
+"""Drains the outbox to a broker, for ever: alarms first, in order within each lane, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from agent.backoff import delays
+from agent.core.model import Lane
+from agent.core.ports import Clock
+from agent.journal import Identity, Journal, Row
+from agent.uplink.link import Ack, Link, LinkLost
+from agent.uplink.options import UplinkOptions
+
+log = structlog.get_logger(__name__)
+
+NO_SUBSCRIBERS = 0x10
+POISON = (0x90, 0x95, 0x99)
+"""Topic name invalid, packet too large, payload format invalid: the same bytes will not do better later."""
+POISON_TRIES = 5
+POISON_PAUSE_S = 1.0
+ANSWER_LIMIT_S = 30.0
+"""A broker that keeps the line but acknowledges nothing for so long is left."""
+_FETCH = 100
+
+
+@dataclass(frozen=True)
+class UplinkStatus:
+    """``reason`` tells why it is offline, or why it waits while online. ``since`` is UTC."""
+
+    online: bool
+    since: datetime
+    broker: str = ""
+    reason: str = ""
+    sent: int = 0
+    in_flight: int = 0
+    nobody_listens: bool = False
+
+
+@dataclass
+class _Flight:
+    """What is on its way on one connection. ``live_after`` divides replayed events from live ones."""
+
+    link: Link
+    window: int
+    live_after: int
+    rows: dict[int, Row] = field(default_factory=dict)
+    queue: deque[Row] = field(default_factory=deque)
+    waits: Iterator[float] = field(default_factory=lambda: delays(1.0, 60.0))
+    resume_s: float = 0.0
+    answered_s: float = 0.0
+    paced_s: float = 0.0
+
+
+class Uplink:
+    """Sends what the journal holds. A broker that is away, slow, full or unwilling delays nothing else."""
+
+    def __init__(self, options: UplinkOptions, journal: Journal, who: Identity, clock: Clock) -> None:
+        self.status = UplinkStatus(False, clock.now().utc)
+        self.topic = options.topic.format(site=who.site, gateway=who.gateway, area=who.area)
+        self._client_id = options.client_id or f"anshao-{who.gateway}"
+        self._session = str(uuid.uuid4())
+        self._options = options
+        self._journal = journal
+        self._clock = clock
+        self._link: Link | None = None
+
+    async def run(self) -> None:
+        """Connect and drain until cancelled."""
+        loop = asyncio.get_running_loop()
+        self._journal.on_commit.append(lambda _: _later(loop, self._nudge))
+        waits = delays(0.5, 30.0)
+        while True:
+            for broker in self._options.brokers:
+                was_online = await self._try(broker)
+                if was_online:
+                    waits = delays(0.5, 30.0)
+                    break
+            await asyncio.sleep(next(waits))
+
+    async def _try(self, broker: str) -> bool:
+        """Use one broker for as long as it lasts; tell whether it ever answered."""
+        try:
+            link = Link(broker, self._options, self._client_id, self.topic, self._session)
+        except OSError as error:
+            self._offline(broker, str(error))
+            return False
+        online, self._link = False, link
+        try:
+            await link.open()
+            online = True
+            await self._drain(link)
+        except LinkLost as error:
+            self._offline(broker, str(error))
+        except asyncio.CancelledError:
+            await link.close(farewell=online)
+            raise
+        await link.close(farewell=False)
+        return online
+
+    async def _drain(self, link: Link) -> None:
+        self._online(link.broker)
+        window = min(self._options.window, link.receive_maximum)
+        flight = _Flight(link, window, self._journal.last_seq, answered_s=self._now_s())
+        while True:
+            try:
+                await self._refill(flight)
+                self._launch(flight)
+                await self._land(flight)
+            except sqlite3.Error:
+                await asyncio.sleep(1.0)  # the journal tells of it itself; the rows stay where they are
+
+    async def _refill(self, flight: _Flight) -> None:
+        if flight.queue or self._now_s() < flight.resume_s:
+            return
+        away = {row.seq for row in flight.rows.values()}
+        rows = await self._journal.pending(_FETCH + len(away))
+        flight.queue.extend(row for row in rows if row.seq not in away)
+
+    def _launch(self, flight: _Flight) -> None:
+        while flight.queue and len(flight.rows) < flight.window and self._now_s() >= flight.resume_s:
+            row = flight.queue[0]
+            replayed = row.seq <= flight.live_after or row.attempts > 0
+            if replayed and row.lane != Lane.ALARM and not self._may_replay(flight):
+                break
+            flight.queue.popleft()
+            if not flight.rows:
+                flight.answered_s = self._now_s()
+            mid = flight.link.publish(f"{self.topic}/evt/{row.lane}", row.body, self._beside(row, replayed))
+            flight.rows[mid] = row
+        self.status = replace(self.status, in_flight=len(flight.rows))
+
+    def _may_replay(self, flight: _Flight) -> bool:
+        now_s = self._now_s()
+        if now_s < flight.paced_s:
+            return False
+        flight.paced_s = max(flight.paced_s, now_s - 0.1) + 1.0 / self._options.replay_rate
+        return True
+
+    async def _land(self, flight: _Flight) -> None:
+        """Wait for answers, or for something to do; then account for them."""
+        acks = await flight.link.acks(0.02 if flight.queue else 0.25)
+        if acks:
+            flight.answered_s = self._now_s()
+        elif flight.rows and self._now_s() - flight.answered_s > ANSWER_LIMIT_S:
+            raise LinkLost(f"{flight.link.broker}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
+        taken = [row.seq for ack in acks if ack.code == 0 and (row := flight.rows.pop(ack.mid, None))]
+        if taken:
+            await self._journal.mark_sent(taken)
+            flight.waits = delays(1.0, 60.0)
+            self.status = replace(self.status, sent=self.status.sent + len(taken), reason="", nobody_listens=False)
+        for ack in acks:
+            if ack.code != 0 and ack.mid in flight.rows:
+                await self._refused(flight, ack, flight.rows.pop(ack.mid))
+
+    async def _refused(self, flight: _Flight, ack: Ack, row: Row) -> None:
+        """The broker has the event not: it stays in the outbox, and sending pauses so that order is kept."""
+        flight.queue.clear()
+        pause_s = next(flight.waits) if ack.code not in POISON else POISON_PAUSE_S
+        flight.resume_s = max(flight.resume_s, self._now_s() + pause_s)
+        reason = (
+            "nobody subscribes to our topic" if ack.code == NO_SUBSCRIBERS else f"the broker answers 0x{ack.code:02x}"
+        )
+        if reason != self.status.reason:
+            log.warning("uplink refused", broker=flight.link.broker, reason=reason)
+        self.status = replace(self.status, reason=reason, nobody_listens=ack.code == NO_SUBSCRIBERS)
+        tries = await self._journal.mark_failed(row.seq)
+        if ack.code in POISON and tries >= POISON_TRIES:
+            await self._journal.quarantine(row.seq, f"refused {tries} times: 0x{ack.code:02x}")
+
+    def _nudge(self) -> None:
+        if self._link is not None:
+            self._link.nudge()
+
+    def _beside(self, row: Row, replayed: bool) -> list[tuple[str, str]]:
+        age_s = max(0.0, self._clock.now().utc.timestamp() - row.wall_ns / 1e9)
+        flag = "true" if replayed else "false"
+        return [("replayed", flag), ("age_s", f"{age_s:.3f}"), ("attempt", str(row.attempts + 1))]
+
+    def _now_s(self) -> float:
+        return self._clock.now().mono_s
+
+    def _online(self, broker: str) -> None:
+        log.info("uplink online", broker=broker)
+        self.status = replace(self.status, online=True, since=self._clock.now().utc, broker=broker, reason="")
+
+    def _offline(self, broker: str, reason: str) -> None:
+        if self.status.online or not self.status.reason:
+            log.warning("uplink offline", broker=broker, reason=reason)
+            self.status = replace(self.status, since=self._clock.now().utc)
+        self.status = replace(self.status, online=False, reason=reason, in_flight=0)
+
+
+def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(callback)

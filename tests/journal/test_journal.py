@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core.clock import SystemClock
+from agent.core.model import Alarm, AlarmState, EventDraft, Lane, Timer, TimerKind
+from agent.journal import Identity, Journal
+from agent.journal import journal as journal_module
+from agent.journal.envelope import alarm_from_json, alarm_to_json, uuid7
+from tests.fakes import until
+
+WHO = Identity("gw", "works", "hall", "0.1", "c1", "r1")
+WRITER = [sys.executable, "-m", "tests.journal.writer"]
+
+
+def draft(subject: str, lane: Lane = Lane.ALARM) -> EventDraft:
+    return EventDraft("test", lane, subject, {"n": 1}, SystemClock().now(), zone="z")
+
+
+def make(folder: Path) -> Journal:
+    return Journal(folder / "journal.db", WHO, SystemClock())
+
+
+async def settled(journal: Journal, count: int) -> list[dict[str, object]]:
+    async with asyncio.timeout(5.0):
+        while len(found := await journal.events(10_000)) < count:
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_lanes_have_their_order_and_alarms_go_first(tmp_path: Path) -> None:
+    with make(tmp_path) as journal:
+        journal.record([draft("t1", Lane.TELEMETRY), draft("s1", Lane.STATE), draft("a1"), draft("a2")], ())
+        await settled(journal, 4)
+        rows = await journal.pending(10)
+        assert [(row.lane, row.lane_seq) for row in rows] == [
+            ("alarm", 1),
+            ("alarm", 2),
+            ("state", 1),
+            ("telemetry", 1),
+        ]
+        await journal.mark_sent([rows[0].seq])
+        assert len(await journal.pending(10)) == 3
+        assert len(await journal.events(10)) == 4, "what was sent is kept"
+        assert await journal.verify() == []
+
+
+async def test_the_envelope_is_a_cloudevent_that_says_where_it_comes_from(tmp_path: Path) -> None:
+    with make(tmp_path) as journal:
+        journal.record([draft("a1")], ())
+        (event,) = await settled(journal, 1)
+    assert (event["specversion"], event["source"], event["type"]) == ("1.0", "/works/gw", "anshao.test.v1")
+    assert (event["lane"], event["seq"], event["zone"], event["configrev"]) == ("alarm", 1, "z", "c1")
+    assert UUID(str(event["id"])).version == 7 and datetime.fromisoformat(str(event["time"])).tzinfo is UTC
+
+
+async def test_everything_survives_a_restart(tmp_path: Path) -> None:
+    alarm = Alarm("gas.HH", AlarmState.ACKNOWLEDGED, True, True, Timer(TimerKind.OFF, 5.0, 77.5), acknowledged_by="li")
+    with make(tmp_path) as journal:
+        journal.record([draft("a1")], [alarm])
+    with make(tmp_path) as again:
+        assert await again.alarms() == [(alarm, True)]
+        again.record([draft("a2")], [replace(alarm, count=2)])
+        events = await settled(again, 2)
+        assert [event["seq"] for event in events] == [1, 2] and await again.verify() == []
+
+
+async def test_a_flipped_bit_is_found_and_blocks_no_other(tmp_path: Path) -> None:
+    with make(tmp_path) as journal:
+        journal.record([draft(str(number)) for number in range(5)], ())
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as raw, raw:
+        (body,) = raw.execute("SELECT body FROM event WHERE seq = 3").fetchone()
+        raw.execute("UPDATE event SET body = ? WHERE seq = 3", (bytes([body[0] ^ 1]) + body[1:],))
+    with make(tmp_path) as again:
+        assert [row.seq for row in await again.pending(10)] == [1, 2, 4, 5]
+        faults = await again.verify()
+        assert any(fault.startswith("event 3: its bytes") for fault in faults)
+
+
+async def test_a_row_that_was_taken_out_breaks_the_chain(tmp_path: Path) -> None:
+    with make(tmp_path) as journal:
+        journal.record([draft(str(number)) for number in range(5)], ())
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as raw, raw:
+        raw.execute("DELETE FROM event WHERE seq = 2")
+    with make(tmp_path) as again:
+        assert await again.verify() == ["event 3: the chain is broken here"]
+
+
+@pytest.mark.parametrize("damage", ["garbage", "torn", "empty"])
+async def test_a_damaged_file_is_kept_aside_and_the_start_never_fails(tmp_path: Path, damage: str) -> None:
+    with make(tmp_path) as journal:
+        journal.record([draft(str(number)) for number in range(200)], ())
+    path = tmp_path / "journal.db"
+    octets = path.read_bytes()
+    path.write_bytes(
+        {"garbage": random.Random(1).randbytes(8192), "torn": octets[: len(octets) // 2 + 100], "empty": b""}[damage]
+    )
+    for log in tmp_path.glob("journal.db-*"):
+        log.unlink()
+    with make(tmp_path) as again:
+        again.record([draft("after")], ())
+        events = await settled(again, 1 if damage == "empty" else 2)
+    assert "after" in {event["subject"] for event in events}
+    told = "anshao.loss.v1" in {event["type"] for event in events}
+    kept = list(tmp_path.glob("journal.db.damaged-*")) != []
+    assert told is kept is (damage != "empty")
+
+
+async def test_old_sent_events_go_and_the_chain_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.journal.store.KEEP_SENT_ROWS", 3)
+    with make(tmp_path) as journal:
+        journal.record([draft(str(number)) for number in range(10)], ())
+        await settled(journal, 10)
+        await journal.mark_sent(range(1, 9))
+        await until(lambda: journal.stats.events == 10)
+        async with asyncio.timeout(5.0):
+            while len(events := await journal.events(100)) > 3:
+                await asyncio.sleep(0.05)
+        assert [event["journalseq"] for event in events] == [8, 9, 10] and await journal.verify() == []
+
+
+async def test_while_the_disk_fails_nothing_blocks_and_alarms_are_dropped_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "MOST_IN_MEMORY", 10)
+    monkeypatch.setattr(journal_module, "_RETRY_S", 0.1)
+    folder = tmp_path / "disk"
+    folder.write_text("a file where the folder should be")
+    with make(folder) as journal:
+        journal.record([draft("t", Lane.TELEMETRY)] * 8 + [draft("a")] * 8, ())
+        await until(lambda: journal.stats.failed != "")
+        with pytest.raises(sqlite3.OperationalError):
+            await journal.events(1)
+        folder.unlink()
+        events = await _eventually(journal, 11)
+    assert [event["type"] for event in events].count("anshao.test.v1") == 10
+    assert sum(event["lane"] == "alarm" and event["subject"] == "a" for event in events) == 8
+    (loss,) = [event["data"] for event in events if event["type"] == "anshao.loss.v1"]
+    assert isinstance(loss, dict) and (loss["count"], loss["lane"]) == (6, "telemetry")
+
+
+async def _eventually(journal: Journal, count: int) -> list[dict[str, object]]:
+    deadline_s = time.monotonic() + 8.0
+    while time.monotonic() < deadline_s:
+        try:
+            if len(events := await journal.events(1000)) >= count:
+                return events
+        except sqlite3.OperationalError:
+            pass
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"the journal did not recover: {journal.stats}")
+
+
+@pytest.mark.slow
+async def test_kill_dash_nine_loses_nothing_that_was_committed(tmp_path: Path) -> None:
+    rng, told = random.Random(7), 0
+    for _ in range(15):
+        writer = subprocess.Popen([*WRITER, str(tmp_path / "journal.db")], stdout=subprocess.PIPE, text=True)
+        await asyncio.sleep(0.45 + rng.random() * 0.3)
+        writer.send_signal(signal.SIGKILL)
+        output, _ = writer.communicate()
+        told = max([told, *(int(line.split()[1]) for line in output.splitlines() if len(line.split()) == 2)])
+    assert told > 100
+    with make(tmp_path) as journal:
+        rows = await journal.pending(100_000)
+        assert [row.lane_seq for row in rows] == list(range(1, len(rows) + 1)) and len(rows) >= told
+        assert await journal.verify() == []
+        ((alarm, same_boot),) = await journal.alarms()
+        assert same_boot and str(alarm.count) == json.loads(rows[-1].body)["subject"], "state and event are one"
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=6..9", "pwrite64:error=ENOSPC:when=12..40"])
+async def test_a_disk_that_fails_for_a_while_loses_nothing(tmp_path: Path, fault: str) -> None:
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"inject={fault}",
+        *WRITER,
+        str(tmp_path / "journal.db"),
+        "300",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "journal fails" in done.stdout + done.stderr, "the fault did not happen"
+    with make(tmp_path) as journal:
+        subjects = [event["subject"] for event in await journal.events(1000)]
+        assert subjects == [str(number) for number in range(1, 301)] and await journal.verify() == []
+
+
+@given(
+    st.builds(
+        Alarm,
+        st.text(min_size=1),
+        st.sampled_from(AlarmState),
+        st.none() | st.booleans(),
+        st.booleans(),
+        st.none() | st.builds(Timer, st.sampled_from(TimerKind), st.floats(0, 1e6), st.none() | st.floats(0, 1e6)),
+        value=st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+        raised_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    )
+)
+def test_a_saved_alarm_is_the_alarm(alarm: Alarm) -> None:
+    assert alarm_from_json(alarm_to_json(alarm)) == alarm
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"id": 1}', "nonsense"])
+def test_what_is_no_alarm_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        alarm_from_json(text)
+
+
+def test_uuid7_sorts_by_time_and_is_valid() -> None:
+    made = [uuid7(wall_ms) for wall_ms in (1, 2, 1_800_000_000_000)]
+    assert made == sorted(made) and all(UUID(text).version == 7 and UUID(text).variant for text in made)
