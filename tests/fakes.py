@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Alarm, EventDraft, PointInfo, Sample, Value
@@ -79,10 +79,12 @@ class FakeRecorder:
     def __init__(self) -> None:
         self.events: list[EventDraft] = []
         self.alarms: list[Alarm] = []
+        self.listener: Callable[[], None] = lambda: None
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         self.events.extend(events)
         self.alarms.extend(alarms)
+        self.listener()
 
 
 async def until(condition: object, limit_s: float = 3.0) -> None:
