@@ -24,15 +24,15 @@ def row(name: str, value: float, unit: str, *, most: float | None = None, least:
     return Row(name=name, value=round(value, 3), unit=unit, goal=goal, baseline=None, ratio=None, met=met)
 
 
-def ratio_row(name: str, value: float, unit: str, baseline: float, least_ratio: float) -> Row:
-    """Return a row whose goal is a share of a baseline that was measured in the same run."""
+def ratio_row(name: str, value: float, unit: str, baseline: float, least_ratio: float | None = None) -> Row:
+    """Return a row beside a baseline that was measured in the same run; the goal, if any, is a share of it."""
     ratio = value / baseline if baseline else 0.0
     return Row(
         name=name,
         value=round(value, 3),
         unit=unit,
-        goal=f">= {least_ratio:g} x baseline",
+        goal=f">= {least_ratio:g} x baseline" if least_ratio is not None else "",
         baseline=round(baseline, 3),
         ratio=round(ratio, 3),
-        met=ratio >= least_ratio,
+        met=ratio >= least_ratio if least_ratio is not None else None,
     )

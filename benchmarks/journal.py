@@ -1,0 +1,132 @@
+"""Journal against bare SQLite, uplink against bare paho, each pair in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from agent.core.clock import SystemClock
+from agent.core.model import EventDraft, Lane
+from agent.journal import Identity, Journal
+from agent.uplink import Uplink, UplinkOptions
+from benchmarks.process import free_port, mosquitto, wait_for_port
+from benchmarks.row import Row, ratio_row
+
+WHO = Identity("bench", "works", "hall", "0")
+EVENTS = 20_000
+BATCH = 500
+
+
+def rows() -> list[Row]:
+    """Return the two ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = EVENTS / _timed(lambda: _journal(Path(folder) / "journal.db", EVENTS))
+        bare = EVENTS / _timed(lambda: _sqlite(Path(folder) / "bare.db"))
+        drained, paho = _drain(Path(folder))
+    return [
+        ratio_row("journal: events on disk per second", ours, "1/s", bare),
+        ratio_row("uplink: drain of a backlog per second", drained, "1/s", paho),
+    ]
+
+
+def _timed(work: Callable[[], None]) -> float:
+    started_s = time.perf_counter()
+    work()
+    return time.perf_counter() - started_s
+
+
+def _drafts(count: int) -> list[EventDraft]:
+    now, data = SystemClock().now(), {"value": 41.5, "unit": "%LEL", "text": "x" * 200}
+    return [EventDraft("bench", Lane.ALARM, "gas.HH", data, now) for _ in range(count)]
+
+
+def _journal(path: Path, count: int) -> None:
+    with Journal(path, WHO, SystemClock()) as journal:
+        journal.record(_drafts(count), ())
+
+
+def _sqlite(path: Path) -> None:
+    """The same bytes a row and the same batches at the same durability, without chain, lanes and outbox."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB)")
+    for _ in range(EVENTS // BATCH):
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO event (body) VALUES (?)", [(b"x" * 900,)] * BATCH)
+        db.execute("COMMIT")
+    db.close()
+
+
+def _drain(folder: Path) -> tuple[float, float]:
+    port = free_port()
+    broker = mosquitto(folder, port)
+    try:
+        wait_for_port(port)
+        listener = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        listener.on_connect = lambda client, *_: client.subscribe("#", qos=0)
+        listener.connect("127.0.0.1", port)
+        listener.loop_start()
+        time.sleep(0.5)
+        count = 5_000
+        bare = count / _timed(lambda: _paho(port, count))
+        path = folder / "drain.db"
+        _journal(path, count)
+        ours = count / asyncio.run(_uplink(path, port))
+        listener.disconnect()
+        listener.loop_stop()
+    finally:
+        _stop(broker)
+    return ours, bare
+
+
+def _paho(port: int, count: int) -> None:
+    window, done = threading.Semaphore(10), threading.Event()
+    left = count
+
+    def acknowledged(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        window.release()
+        if left == 0:
+            done.set()
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.on_publish = acknowledged
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for _ in range(count):
+        window.acquire()
+        client.publish("bench/evt", b"x" * 900, qos=1)
+    done.wait(60)
+    client.disconnect()
+    client.loop_stop()
+
+
+async def _uplink(path: Path, port: int) -> float:
+    clock = SystemClock()
+    with Journal(path, WHO, clock) as journal:
+        uplink = Uplink(UplinkOptions(brokers=(f"mqtt://127.0.0.1:{port}",)), journal, WHO, clock)
+        await journal.pending(1)
+        started_s = time.perf_counter()
+        task = asyncio.create_task(uplink.run())
+        while uplink.status.sent < 5_000:
+            await asyncio.sleep(0.01)
+        took_s = time.perf_counter() - started_s
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return took_s
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
