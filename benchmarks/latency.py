@@ -1,0 +1,93 @@
+"""From a change in the PLC to the siren's coil, by the PLC's own clock; also while other parts are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from agent.demo.process import Child, free_port
+from benchmarks.plant import Plant, children_of, percentile, running
+from benchmarks.row import Row, row
+
+PULSES = 150
+GOAL_MS = 150.0
+
+
+def rows() -> list[Row]:
+    """Return p50, p99 and max of each phase; 200 points at 100 ms, camera running."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(Path(folder)))
+
+
+async def _measure(folder: Path) -> list[Row]:
+    async with running(folder, camera=True) as plant:
+        await _camera_up(plant)
+        hmi = _hmi(plant)
+        await hmi.start()
+        phases: dict[str, Callable[[], Awaitable[None]]] = {
+            "all well": _nothing,
+            "broker killed": lambda: _kill_broker(plant),
+            "HMI killed": lambda: _kill_hmi(hmi),
+            "vision worker killed": lambda: _signal_worker(plant, signal.SIGKILL),
+            "vision worker hung": lambda: _signal_worker(plant, signal.SIGSTOP),
+        }
+        found = [each for name, disturb in phases.items() for each in await _phase(plant, name, disturb)]
+        await hmi.stop()
+        return found
+
+
+async def _phase(plant: Plant, name: str, disturb: Callable[[], Awaitable[None]]) -> list[Row]:
+    plant.latencies_ms.clear()
+    count = PULSES if disturb is _nothing else PULSES // 3
+    for number in range(count):
+        if number % 17 == 3:
+            await disturb()
+        await asyncio.sleep(random.uniform(0.05, 0.25))
+        await plant.pulse()
+    values = plant.latencies_ms
+    return [
+        row(f"change to siren, {name}: p50 of {len(values)}", percentile(values, 0.5), "ms"),
+        row(f"change to siren, {name}: p99", percentile(values, 0.99), "ms", most=GOAL_MS),
+        row(f"change to siren, {name}: max", max(values), "ms"),
+    ]
+
+
+async def _nothing() -> None:
+    return
+
+
+async def _kill_broker(plant: Plant) -> None:
+    if plant.broker.child.alive:
+        os.kill(plant.broker.child.pid, signal.SIGKILL)
+    else:
+        await plant.broker.start()
+
+
+async def _kill_hmi(hmi: Child) -> None:
+    if hmi.alive:
+        os.kill(hmi.pid, signal.SIGKILL)
+    else:
+        await hmi.start()
+
+
+async def _signal_worker(plant: Plant, number: int) -> None:
+    for pid in children_of(plant.agent.pid, "models.worker"):
+        os.kill(pid, number)
+
+
+async def _camera_up(plant: Plant) -> None:
+    async with asyncio.timeout(30.0):
+        while not all(camera["state"] == "online" for camera in (await plant.ask("status"))["cameras"]):
+            await asyncio.sleep(0.2)
+
+
+def _hmi(plant: Plant) -> Child:
+    port = str(free_port())
+    command = [sys.executable, "-m", "agent", "hmi", "--socket", str(plant.socket), "--port", port]
+    return Child("hmi", command, plant.folder / "hmi.log")
