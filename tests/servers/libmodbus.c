@@ -1,5 +1,5 @@
-/* Modbus TCP server on libmodbus, many clients. usage: libmodbus PORT
- * Holding registers 0..899 hold their own offset, coils are off; whatever is beyond is refused (exception 2). */
+/* Modbus TCP server on libmodbus, many clients. usage: libmodbus PORT [SIZE]
+ * SIZE (900) holding registers hold their own offset, coils are off; whatever is beyond is refused (exception 2). */
 #include <modbus.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,9 @@
 int main(int argc, char **argv) {
     if (argc < 2) return 2;
     modbus_t *context = modbus_new_tcp("127.0.0.1", atoi(argv[1]));
-    modbus_mapping_t *map = modbus_mapping_new(900, 900, 900, 900);
-    for (int i = 0; i < 900; i++) map->tab_registers[i] = map->tab_input_registers[i] = (uint16_t) i;
+    int size = argc > 2 ? atoi(argv[2]) : 900;
+    modbus_mapping_t *map = modbus_mapping_new(size, size, size, size);
+    for (int i = 0; i < size; i++) map->tab_registers[i] = map->tab_input_registers[i] = (uint16_t) i;
     int listener = modbus_tcp_listen(context, 8), highest = listener;
     if (listener < 0) { perror("listen"); return 1; }
     puts("ready");

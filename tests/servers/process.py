@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,14 +32,18 @@ class Server:
         self._env = {**os.environ, **(env or {})}
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
+        self._reader: threading.Thread | None = None
 
     def start(self, limit_s: float = 30.0) -> None:
         """Start and wait until it is ready; fail with its output when it is not."""
         self.output.clear()
+        if shutil.which(self.command[0]) is None:
+            raise AssertionError(f"{self.command[0]} is missing: run tools/test-servers as root, or make test")
         self.process = subprocess.Popen(
             self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env
         )
-        threading.Thread(target=self._collect, args=(self.process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._collect, args=(self.process,), daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + limit_s
         while not self._is_ready():
             dead = self.process.poll() is not None
@@ -52,6 +57,8 @@ class Server:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
             self.process.wait()
+            if self._reader is not None:
+                self._reader.join(2.0)
             self.process = None
 
     def hang(self) -> None:
@@ -67,5 +74,6 @@ class Server:
 
     def _collect(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line)
