@@ -27,7 +27,7 @@ TUBES = 186
 
 _FLOATS = {"gas": 0, "pressure": 2, "steam_flow": 4}
 _TENTHS = {"temperature": 6, "level": 7, "feedwater_temperature": 8, "flue_gas_temperature": 9, "oxygen": 10}
-_FIRST_TUBE = 100
+FIRST_TUBE = 100
 _INPUTS = {"siren_sounding": 0, "emergency_button": 1, "door_open": 2, "flame": 3, "feed_pump": 4}
 _COILS = {"siren": 0}
 _START = {
@@ -41,7 +41,7 @@ class Boiler:
     """The memory of the PLC. ``clock`` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.holding = [0] * (_FIRST_TUBE + TUBES)
+        self.holding = [0] * (FIRST_TUBE + TUBES)
         self.inputs = [False] * 16
         self.coils = [False] * 16
         self.thawed = asyncio.Event()
@@ -52,7 +52,7 @@ class Boiler:
         for point, value in _START.items():
             self.set(point, value)
         for tube in range(TUBES):
-            self.holding[_FIRST_TUBE + tube] = 1650 + tube % 40
+            self.holding[FIRST_TUBE + tube] = 1650 + tube % 40
 
     def set(self, point: str, value: float) -> None:
         """Change a value; a change into danger starts the stopwatch if the siren is silent. Raises KeyError."""
@@ -138,7 +138,7 @@ async def _breathe(boiler: Boiler) -> None:
         boiler.set("level", 61 + 2 * wave)
         boiler.set("steam_flow", 3.4 + 0.2 * wave)
         for tube in random.sample(range(TUBES), 10):
-            boiler.holding[_FIRST_TUBE + tube] += random.choice((-1, 1))
+            boiler.holding[FIRST_TUBE + tube] += random.choice((-1, 1))
         await asyncio.sleep(0.2)
 
 
