@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -72,12 +73,19 @@ def modbus_rig(name: str, command: list[str], port: int) -> Rig:
     )
 
 
-def libmodbus(folder: Path) -> Rig:
-    """Compile and describe the libmodbus server."""
+def build_libmodbus(folder: Path) -> Path:
+    """Compile the libmodbus server."""
     binary = folder / "libmodbus"
+    for tool in ("cc", "pkg-config"):
+        assert shutil.which(tool), f"{tool} is missing: run tools/test-servers as root"
     flags = subprocess.check_output(["pkg-config", "--cflags", "--libs", "libmodbus"], text=True).split()
     subprocess.run(["cc", str(HERE / "libmodbus.c"), "-o", str(binary), *flags], check=True)
-    return modbus_rig("libmodbus", [str(binary)], free_port())
+    return binary
+
+
+def libmodbus(folder: Path) -> Rig:
+    """Describe the libmodbus server."""
+    return modbus_rig("libmodbus", [str(build_libmodbus(folder))], free_port())
 
 
 def modbus_serial(_folder: Path) -> Rig:
@@ -112,10 +120,11 @@ RIGS = {"libmodbus": libmodbus, "modbus-serial": modbus_serial, "node-opcua": no
 
 
 class Silent:
-    """A TCP listener that accepts and answers nothing, or garbage."""
+    """A TCP listener that accepts and answers nothing, or garbage; ``heard`` collects what it was sent."""
 
-    def __init__(self, answer: bytes = b"") -> None:
+    def __init__(self, answer: bytes = b"", heard: list[bytes] | None = None) -> None:
         self._answer = answer
+        self._heard = [] if heard is None else heard
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> int:
@@ -128,5 +137,6 @@ class Silent:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
-            while await reader.read(4096):
+            while data := await reader.read(4096):
+                self._heard.append(data)
                 writer.write(self._answer)
