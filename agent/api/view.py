@@ -1,0 +1,170 @@
+"""What the local API tells, as JSON; and what it needs of the agent. Times are ISO 8601 in UTC, ages in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from typing import Any, Protocol, TypedDict
+
+from agent.core.model import Operator, Value
+
+
+class GatewayRow(TypedDict):
+    """Who answers."""
+
+    id: str
+    site: str
+    area: str
+    language: str
+    version: str
+
+
+class AlarmCounts(TypedDict):
+    """How many alarms are active, and how many wait for somebody."""
+
+    active: int
+    unacknowledged: int
+    by_priority: dict[str, int]
+
+
+class DeviceRow(TypedDict):
+    """``state`` is connecting, online or offline."""
+
+    id: str
+    protocol: str
+    state: str
+    since: str
+    reason: str
+    points: int
+    bad_points: int
+
+
+class CameraRow(DeviceRow):
+    """A device that sees; fps are achieved inferences a second."""
+
+    fps: Value
+    camera_ok: Value
+
+
+class OutputRow(TypedDict):
+    """``wanted`` and ``seen`` are off, on or flash; ``seen`` is null while it cannot be read back."""
+
+    id: str
+    kind: str
+    wanted: str
+    seen: str | None
+    confirmed: bool
+    confirmed_age_s: float | None
+    reason: str
+    testing: bool
+
+
+class JournalRow(TypedDict):
+    """``failed`` tells why events do not reach the disk, or is empty."""
+
+    events: int
+    pending: dict[str, int]
+    bytes: int
+    in_memory: int
+    failed: str
+
+
+class UplinkRow(TypedDict):
+    """``state`` is online or offline."""
+
+    state: str
+    broker: str
+    since: str
+    reason: str
+    sent: int
+    in_flight: int
+    nobody_listens: bool
+
+
+class Status(TypedDict):
+    """The whole at a glance."""
+
+    gateway: GatewayRow
+    started_at: str
+    uptime_s: float
+    loop_lag_ms: float
+    alarms: AlarmCounts
+    devices: list[DeviceRow]
+    cameras: list[CameraRow]
+    outputs: list[OutputRow]
+    journal: JournalRow
+    uplink: UplinkRow | None
+
+
+class PointRow(TypedDict):
+    """One point; ``age_s`` since its last sample, null when it was never read."""
+
+    id: str
+    value: Value
+    unit: str
+    quality: str
+    age_s: float | None
+    source_time: str | None
+    reason: str | None
+    zone: str
+    description: str
+
+
+class AlarmRow(TypedDict):
+    """One alarm: what it means, and where it stands."""
+
+    id: str
+    kind: str
+    name: dict[str, str]
+    priority: str
+    state: str
+    active: bool
+    silenced: bool
+    degraded: bool
+    latched: bool
+    value: Value
+    unit: str
+    limit: float | None
+    condition: str
+    raised_at: str | None
+    cleared_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str
+    note: str
+    occurrence: str
+    count: int
+    consequence: dict[str, str]
+    response: dict[str, str]
+    post: str
+    zone: str
+    inputs: list[str]
+
+
+class GatewayView(Protocol):
+    """The agent as the API sees it. KeyError means that there is no such alarm, output or camera."""
+
+    def status(self) -> Status:
+        """Return the whole at a glance."""
+
+    def points(self) -> list[PointRow]:
+        """Return every point."""
+
+    def alarms(self, everything: bool) -> list[AlarmRow]:
+        """Return the alarms that are not normal, most urgent first; with ``everything`` all."""
+
+    async def events(self, limit: int, after: int | None, lane: str | None) -> list[dict[str, Any]]:
+        """Return journalled envelopes, oldest first. Raises sqlite3.Error while the disk fails."""
+
+    def stream(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield each envelope as it is committed; a reader that is too slow misses some."""
+
+    def picture(self, camera: str) -> bytes | None:
+        """Return the newest annotated JPEG of a camera."""
+
+    def acknowledge(self, alarm: str, operator: Operator) -> bool:
+        """Acknowledge; False when there was nothing to acknowledge."""
+
+    def silence(self, alarm: str | None, operator: Operator) -> int:
+        """Silence one alarm or all that sound; return how many."""
+
+    def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
+        """Switch outputs on for a while."""

@@ -1,0 +1,1 @@
+"""Wiring: the only part that sees drivers, models and rules at once."""

@@ -1,0 +1,84 @@
+"""Alarms that every site has without asking: of devices, cameras, outputs and the gateway itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agent.core.model import PointInfo, Priority
+from rules.language import ConditionOptions
+from rules.rule import Rule, compile_rule
+
+_UPLINK_DELAY_S = 60.0
+_JOURNAL_DELAY_S = 5.0
+
+
+def device_rule(device: str, delay_s: float) -> ConditionOptions:
+    """Return the communication alarm of a device."""
+    return ConditionOptions(
+        id=f"{device}.comms",
+        name={"en": f"No communication with {device}", "zh": f"{device} 通信中断"},
+        consequence={"en": "Its points are unknown; alarms on them are frozen", "zh": "测点未知，相关报警冻结"},
+        response={"en": "Check power, cable and address", "zh": "检查电源、网线和地址"},
+        inputs={"online": f"{device}.online"},
+        when="!online",
+        priority=Priority.P3,
+        on_delay=delay_s,
+    )
+
+
+def camera_rule(camera: str, delay_s: float) -> ConditionOptions:
+    """Return the alarm of a camera that does not see: blind is not safe."""
+    return ConditionOptions(
+        id=f"{camera}.blind",
+        name={"en": f"Camera {camera} is blind", "zh": f"摄像头 {camera} 失效"},
+        consequence={"en": "Nobody watches this place", "zh": "该区域无监控"},
+        response={"en": "Watch the place in person; check the camera", "zh": "人工监护，检查摄像头"},
+        inputs={"online": f"{camera}.online", "ok": f"{camera}.camera_ok"},
+        when="!online || !ok",
+        priority=Priority.P3,
+        on_delay=delay_s,
+    )
+
+
+def output_rule(output: str) -> ConditionOptions:
+    """Return the alarm of an output that does not follow what is wanted of it."""
+    return ConditionOptions(
+        id=f"{output}.failed",
+        name={"en": f"Output {output} does not follow", "zh": f"输出 {output} 未动作"},
+        consequence={"en": "An alarm may be silent", "zh": "报警可能无声"},
+        response={"en": "Warn people by voice; check the output", "zh": "口头警告，检查输出"},
+        inputs={"confirmed": f"{output}.confirmed"},
+        when="!confirmed",
+        priority=Priority.P2,
+        off_delay=2.0,
+    )
+
+
+def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
+    """Yield the alarms of the gateway itself."""
+    yield ConditionOptions(
+        id="gateway.journal",
+        name={"en": "Events do not reach the disk", "zh": "事件无法写入磁盘"},
+        consequence={"en": "Events are lost if the power fails now", "zh": "断电将丢失事件"},
+        response={"en": "Check the disk", "zh": "检查磁盘"},
+        inputs={"ok": "gateway.journal_ok"},
+        when="!ok",
+        priority=Priority.P2,
+        on_delay=_JOURNAL_DELAY_S,
+    )
+    if has_uplink:
+        yield ConditionOptions(
+            id="gateway.uplink",
+            name={"en": "The centre cannot be reached", "zh": "与平台连接中断"},
+            consequence={"en": "Events wait here; alarms and sirens work", "zh": "事件本地缓存，报警正常"},
+            response={"en": "Check the network and the broker", "zh": "检查网络和服务器"},
+            inputs={"online": "gateway.uplink_online"},
+            when="!online",
+            priority=Priority.P4,
+            on_delay=_UPLINK_DELAY_S,
+        )
+
+
+def compile_builtin(options: Iterator[ConditionOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
+    """Compile rules of ours."""
+    return [rule for each in options for rule in compile_rule(each, points)]

@@ -1,0 +1,244 @@
+"""The agent as the local API sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
+from agent.app.plan import Plan
+from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
+from agent.core.ports import PictureSource
+from agent.outputs import Output
+from agent.version import VERSION
+
+if TYPE_CHECKING:
+    from agent.app.wiring import Agent
+
+_STREAM_BUFFER = 1000
+"""Events that a slow reader of the stream may lag behind before it misses some."""
+
+
+class Gateway:
+    """Implements ``agent.api.view.GatewayView``."""
+
+    def __init__(self, plan: Plan, agent: Agent) -> None:
+        self.config_revision = plan.site.revision
+        self._plan = plan
+        self._agent = agent
+        self._started = agent.clock.now()
+        self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        agent.journal.on_commit.append(self._committed)
+
+    def status(self) -> Status:
+        """Return the whole at a glance."""
+        now, options, agent = self._agent.clock.now(), self._plan.site.gateway, self._agent
+        journal = agent.journal.stats
+        alarms = [(agent.engine.definitions[id_], alarm) for id_, alarm in agent.engine.alarms.items()]
+        return {
+            "gateway": {
+                "id": options.id,
+                "site": options.site,
+                "area": options.area,
+                "language": options.language,
+                "version": VERSION,
+            },
+            "started_at": self._started.utc.isoformat(),
+            "uptime_s": round(now.mono_s - self._started.mono_s, 1),
+            "loop_lag_ms": round(agent.health.loop_lag_s * 1000, 1),
+            "alarms": {
+                "active": sum(alarm.active for _, alarm in alarms),
+                "unacknowledged": sum(_waits(alarm) for _, alarm in alarms),
+                "by_priority": _by_priority(alarms),
+            },
+            "devices": [self._device(id_) for id_ in self._plan.site.devices],
+            "cameras": [self._camera(id_) for id_ in self._plan.site.cameras],
+            "outputs": [row for bus in agent.buses for row in self._outputs(bus.outputs)],
+            "journal": {
+                "events": agent.journal.last_seq,
+                "pending": journal.pending or {},
+                "bytes": journal.bytes,
+                "in_memory": journal.in_memory,
+                "failed": journal.failed,
+            },
+            "uplink": self._uplink(),
+        }
+
+    def points(self) -> list[PointRow]:
+        """Return every point."""
+        now_s = self._agent.clock.now().mono_s
+        return [_point(info, sample, now_s) for info, sample in self._agent.pipeline.facts.all(now_s)]
+
+    def alarms(self, everything: bool) -> list[AlarmRow]:
+        """Return alarms, most urgent first, the newest of each priority first."""
+        definitions = self._agent.engine.definitions
+        found = [
+            (definitions[id_], alarm)
+            for id_, alarm in self._agent.engine.alarms.items()
+            if everything or alarm.state is not AlarmState.NORMAL
+        ]
+        found.sort(key=lambda pair: (pair[0].priority, -(pair[1].raised_at or self._started.utc).timestamp()))
+        return [_alarm(definition, alarm) for definition, alarm in found]
+
+    async def events(self, limit: int, after: int | None, lane: str | None) -> list[dict[str, Any]]:
+        """Return journalled envelopes, oldest first."""
+        return await self._agent.journal.events(limit, after, lane)
+
+    async def stream(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield each envelope as it is committed."""
+        self._loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_STREAM_BUFFER)
+        self._readers.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._readers.discard(queue)
+
+    def picture(self, camera: str) -> bytes | None:
+        """Return the newest annotated JPEG of a camera."""
+        if camera not in self._plan.site.cameras:
+            raise KeyError(camera)
+        return cast(PictureSource, self._plan.drivers[camera]).picture()
+
+    def acknowledge(self, alarm: str, operator: Operator) -> bool:
+        """Acknowledge one alarm."""
+        return self._agent.pipeline.acknowledge(alarm, operator)
+
+    def silence(self, alarm: str | None, operator: Operator) -> int:
+        """Silence one alarm or all that sound."""
+        return self._agent.pipeline.silence(alarm, operator)
+
+    def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
+        """Switch outputs on for a while."""
+        self._agent.pipeline.test_outputs(seconds, outputs, operator)
+
+    def _device(self, id_: str) -> DeviceRow:
+        state = self._agent.runners[id_].state
+        now_s = self._agent.clock.now().mono_s
+        driver = self._plan.drivers[id_]
+        config = self._plan.site.devices.get(id_) or self._plan.site.cameras[id_]
+        bad = sum(_is_bad(self._agent.pipeline.facts.get(point.id, now_s)) for point in driver.points)
+        return {
+            "id": id_,
+            "protocol": config.type.protocol,
+            "state": state.link,
+            "since": state.since.isoformat(),
+            "reason": state.reason,
+            "points": len(driver.points),
+            "bad_points": bad,
+        }
+
+    def _camera(self, id_: str) -> CameraRow:
+        return {**self._device(id_), "fps": self._value(f"{id_}.fps"), "camera_ok": self._value(f"{id_}.camera_ok")}
+
+    def _value(self, point: str) -> Value:
+        sample = self._agent.pipeline.facts.get(point, self._agent.clock.now().mono_s)
+        return sample.value if sample is not None else None
+
+    def _outputs(self, outputs: list[Output]) -> Iterator[OutputRow]:
+        now_s = self._agent.clock.now().mono_s
+        testing = self._agent.annunciator.testing(now_s)
+        for output in outputs:
+            wanted = self._agent.annunciator.wanted[output.name]
+            yield {
+                "id": output.name,
+                "kind": output.kind,
+                "wanted": wanted,
+                "seen": output.seen,
+                "confirmed": output.is_at(wanted),
+                "confirmed_age_s": round(now_s - output.confirmed_s, 1) if output.confirmed_s is not None else None,
+                "reason": output.reason,
+                "testing": output.name in testing,
+            }
+
+    def _uplink(self) -> UplinkRow | None:
+        if self._agent.uplink is None:
+            return None
+        status = self._agent.uplink.status
+        return {
+            "state": "online" if status.online else "offline",
+            "broker": status.broker,
+            "since": status.since.isoformat(),
+            "reason": status.reason,
+            "sent": status.sent,
+            "in_flight": status.in_flight,
+            "nobody_listens": status.nobody_listens,
+        }
+
+    def _committed(self, bodies: list[dict[str, Any]]) -> None:
+        """Called from the journal's thread."""
+        if self._readers and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._publish, bodies)
+
+    def _publish(self, bodies: list[dict[str, Any]]) -> None:
+        for queue in self._readers:
+            for body in bodies:
+                if not queue.full():
+                    queue.put_nowait(body)
+
+
+def _waits(alarm: Alarm) -> bool:
+    return alarm.state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
+
+
+def _by_priority(alarms: list[tuple[AlarmDefinition, Alarm]]) -> dict[str, int]:
+    counts = dict.fromkeys(("P1", "P2", "P3", "P4"), 0)
+    for definition, alarm in alarms:
+        counts[definition.priority.name] += alarm.active
+    return counts
+
+
+def _is_bad(sample: Sample | None) -> bool:
+    return sample is None or sample.quality is Quality.BAD
+
+
+def _point(info: PointInfo, sample: Sample | None, now_s: float) -> PointRow:
+    return {
+        "id": info.id,
+        "value": sample.value if sample else None,
+        "unit": info.unit,
+        "quality": sample.quality if sample else Quality.BAD,
+        "age_s": round(now_s - sample.received_s, 2) if sample else None,
+        "source_time": _text(sample.source_time) if sample else None,
+        "reason": sample.reason if sample else "never read",
+        "zone": info.zone,
+        "description": info.description,
+    }
+
+
+def _alarm(definition: AlarmDefinition, alarm: Alarm) -> AlarmRow:
+    return {
+        "id": alarm.id,
+        "kind": definition.kind,
+        "name": dict(definition.name),
+        "priority": definition.priority.name,
+        "state": alarm.state,
+        "active": alarm.active,
+        "silenced": alarm.silenced,
+        "degraded": alarm.degraded,
+        "latched": definition.latch,
+        "value": alarm.value,
+        "unit": definition.unit,
+        "limit": definition.limit,
+        "condition": definition.condition,
+        "raised_at": _text(alarm.raised_at),
+        "cleared_at": _text(alarm.cleared_at),
+        "acknowledged_at": _text(alarm.acknowledged_at),
+        "acknowledged_by": alarm.acknowledged_by,
+        "note": alarm.note,
+        "occurrence": alarm.occurrence,
+        "count": alarm.count,
+        "consequence": dict(definition.consequence),
+        "response": dict(definition.response),
+        "post": definition.post,
+        "zone": definition.zone,
+        "inputs": list(definition.inputs),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,101 @@
+"""From files to what shall run: site, drivers, rules, outputs; or every fault of all files at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from agent.app import builtin
+from agent.config import OutputOptions, Site, load_site
+from agent.core.clock import SystemClock
+from agent.core.errors import ConfigError, Fault
+from agent.core.model import Level, PointInfo
+from agent.core.ports import Driver
+from agent.health import gateway_points
+from agent.outputs import Output
+from agent.runner import online_point
+from drivers import REGISTRY
+from models import CAMERA
+from rules.language import ConditionOptions
+from rules.loading import load_rules
+from rules.rule import Rule
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that ``Agent`` needs. ``drivers`` holds devices and cameras by id."""
+
+    site: Site
+    drivers: Mapping[str, Driver]
+    points: Mapping[str, PointInfo]
+    rules: tuple[Rule, ...]
+    outputs: tuple[Output, ...]
+    backups: Mapping[str, str]
+    rules_revision: str
+
+    def output_buses(self) -> Iterator[tuple[str, Driver, list[Output]]]:
+        """Yield each device that carries outputs, with a driver of its own for just these."""
+        devices = sorted({output.point.split(".")[0] for output in self.outputs})
+        for device in devices:
+            outputs = [output for output in self.outputs if output.point.split(".")[0] == device]
+            wired = {point.split(".", 1)[1] for output in outputs for point in (output.point, output.readback)}
+            config = self.site.devices[device]
+            points = {name: options for name, options in config.points.items() if name in wired}
+            yield device, config.type.build(device, config.options, points, SystemClock()), outputs
+
+
+def load_plan(path: Path) -> Plan:
+    """Read the site file and its rule files. Raises ConfigError with every fault of all of them."""
+    site = load_site(path, REGISTRY, CAMERA)
+    drivers = site.build(SystemClock())
+    points = {point.id: point for point in _points(site, drivers)}
+    written = load_rules(site.rules, points, site.outputs)
+    generated = builtin.compile_builtin(_builtin(site), points)
+    _refuse_clashes(site, written, generated)
+    return Plan(
+        site,
+        drivers,
+        points,
+        (*written, *generated),
+        tuple(_output(name, options) for name, options in site.outputs.items()),
+        {name: options.backup for name, options in site.outputs.items() if options.backup},
+        _revision(site.rules),
+    )
+
+
+def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
+    for device, driver in drivers.items():
+        yield online_point(device)
+        yield from driver.points
+    yield from gateway_points(list(site.outputs))
+
+
+def _builtin(site: Site) -> Iterator[ConditionOptions]:
+    devices = (builtin.device_rule(id_, config.options.comms_delay) for id_, config in site.devices.items())
+    cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
+    outputs = (builtin.output_rule(name) for name in site.outputs)
+    return chain(devices, cameras, outputs, builtin.gateway_rules(site.uplink is not None))
+
+
+def _refuse_clashes(site: Site, written: tuple[Rule, ...], generated: list[Rule]) -> None:
+    taken = {rule.definition.id for rule in generated}
+    clashes = [rule.definition.id for rule in written if rule.definition.id in taken]
+    if clashes:
+        text = "the alarm id {!r} is one of anshao's own; rename the rule"
+        raise ConfigError([Fault(str(site.path), 1, 1, text.format(id_)) for id_ in clashes])
+
+
+def _output(name: str, options: OutputOptions) -> Output:
+    levels = {Level.OFF: False, Level.ON: True, **options.levels}
+    on_stop = None if options.on_stop == "hold" else Level(options.on_stop)
+    return Output(name, options.kind, options.point, options.readback or options.point, levels, on_stop)
+
+
+def _revision(paths: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,123 @@
+"""Builds the running agent from a plan, and runs it: nothing here decides anything."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from agent.annunciator import Annunciator
+from agent.api import serve
+from agent.app.gateway import Gateway
+from agent.app.plan import Plan
+from agent.core.clock import SystemClock
+from agent.facts import FactTable
+from agent.health import Health
+from agent.journal import Identity, Journal
+from agent.notify import notify
+from agent.outputs import OutputBus
+from agent.pipeline import Pipeline
+from agent.reports import device_event, gateway_event
+from agent.runner import Runner
+from agent.supervisor import Leaf, scope
+from agent.ticker import Ticker
+from agent.uplink import Uplink
+from agent.version import VERSION
+from rules.engine import Engine
+
+log = structlog.get_logger(__name__)
+
+_RESTORE_LIMIT_S = 5.0
+"""A disk that does not answer must not keep the alarms from starting."""
+
+
+class Agent:
+    """One running site. Shutdown goes from the inside out: sources, then outputs, then uplink and API."""
+
+    def __init__(self, plan: Plan, state: Path, socket: Path) -> None:
+        site, clock = plan.site, SystemClock()
+        self.clock, self.socket = clock, socket
+        options = site.gateway
+        who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.rules_revision)
+        self.journal = Journal(state / "journal.db", who, clock)
+        self.engine = Engine(plan.rules)
+        self.outputs = plan.outputs
+        kinds = {output.name: output.kind for output in self.outputs}
+        self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs)
+        self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
+        self.ticker = Ticker(self.pipeline, clock)
+        self.buses = [
+            OutputBus(device, driver, outputs, lambda: self.annunciator.wanted, clock)
+            for device, driver, outputs in plan.output_buses()
+        ]
+        self.runners = {
+            device: Runner(device, driver, clock, self.pipeline.ingest, self._on_link)
+            for device, driver in plan.drivers.items()
+        }
+        self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
+        self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, clock)
+        self.gateway = Gateway(plan, self)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set."""
+        with self.journal:
+            await self._restore()
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(serve(self.gateway, self.socket))
+                await stack.enter_async_context(scope(self._outer()))
+                await stack.enter_async_context(self._driving())
+                await stack.enter_async_context(scope(self._sources()))
+                self._record("started", {"config": self.gateway.config_revision})
+                notify("READY=1")
+                log.info("started", devices=len(self.runners), alarms=len(self.engine.alarms), socket=str(self.socket))
+                await stop.wait()
+                notify("STOPPING=1")
+                self._record("stopping", {})
+        log.info("stopped")
+
+    async def _restore(self) -> None:
+        try:
+            async with asyncio.timeout(_RESTORE_LIMIT_S):
+                saved = await self.journal.alarms()
+        except (sqlite3.Error, TimeoutError) as error:
+            log.error("alarm states not restored", reason=str(error) or "the disk does not answer")
+            return
+        now = self.clock.now()
+        for same_boot in (True, False):
+            self.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
+        self.pipeline.refresh(now)
+
+    def _outer(self) -> Iterable[Leaf]:
+        if self.uplink is not None:
+            yield Leaf("uplink", self.uplink.run)
+
+    @asynccontextmanager
+    async def _driving(self) -> AsyncIterator[None]:
+        """Drive the outputs; at the end leave each as the site wants it."""
+        leaves = [Leaf(f"outputs {bus.device}", bus.run) for bus in self.buses]
+        async with scope([*leaves, Leaf("rules", self.ticker.run), Leaf("health", self.health.run)]):
+            yield
+        await asyncio.gather(*(bus.stop() for bus in self.buses))
+
+    def _sources(self) -> Iterable[Leaf]:
+        return [Leaf(f"device {device}", runner.run) for device, runner in self.runners.items()]
+
+    def _wake_outputs(self) -> None:
+        for bus in self.buses:
+            bus.wake()
+
+    def _on_link(self, device: str, online: bool, reason: str) -> None:
+        self.journal.record([device_event(device, online, reason, self.clock.now())], ())
+
+    def _record(self, action: str, details: dict[str, object]) -> None:
+        self.journal.record([gateway_event(action, details, self.clock.now())], ())
+
+    def _uplink_online(self) -> bool:
+        return self.uplink is not None and self.uplink.status.online
+
+    def _journal_ok(self) -> bool:
+        return not self.journal.stats.failed

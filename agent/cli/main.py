@@ -1,0 +1,216 @@
+"""``anshao``: run a site, check one, and ask or tell the agent that runs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.cli import tables
+from agent.client import AgentAway, AgentRefused, Client
+from agent.core.durations import parse_duration
+
+app = typer.Typer(
+    help="anshao 安哨: watches PLCs and cameras, sounds the siren on the spot. It is not a safety instrumented system.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+REFUSED, AWAY = 1, 3
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Site = Annotated[Path, typer.Argument(help="the site file", show_default=False)]
+Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
+Seconds = Annotated[float, typer.Option(parser=_duration, metavar="DURATION")]
+
+
+@app.command()
+def run(
+    site: Site,
+    state: Annotated[Path | None, typer.Option(help="folder of the journal")] = None,
+    socket: Annotated[Path | None, typer.Option(help="where to listen for commands")] = None,
+    verbose: Annotated[bool, typer.Option(help="log more")] = False,
+) -> None:
+    """Run a site until stopped."""
+    from agent.app.main import main
+
+    raise typer.Exit(main(site, state, socket, verbose))
+
+
+@app.command()
+def demo(
+    for_s: Annotated[
+        float | None, typer.Option("--for", parser=_duration, metavar="DURATION", help="end after")
+    ] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the result here")] = None,
+    camera: Annotated[str | None, typer.Option(help="file, rtsp://…, http://… or usb:0")] = None,
+    hmi: Annotated[bool, typer.Option(help="start the operators' page")] = True,
+    port: Annotated[int | None, typer.Option(help="of the operators' page")] = None,
+) -> None:
+    """Start a small plant and the agent, and tell what happens."""
+    from agent.demo import main
+
+    raise typer.Exit(main(for_s, json_path, camera, hmi, port))
+
+
+@app.command()
+def check(
+    site: Site,
+    connect: Annotated[bool, typer.Option(help="read each point once")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name every fault of a site and its rules; with --connect, read each point once."""
+    from agent.cli.check import check as run_check
+
+    raise typer.Exit(run_check(site, connect, as_json))
+
+
+@app.command()
+def hmi(
+    socket: Socket = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 8080,
+) -> None:
+    """Serve the operators' page, a process of its own."""
+    from agent.hmi import main
+
+    raise typer.Exit(main(Client(socket).path, host, port))
+
+
+@app.command()
+def status(socket: Socket = None, as_json: AsJson = False) -> None:
+    """Show the whole at a glance."""
+    _show(socket, as_json, "status", tables.status)
+
+
+@app.command()
+def points(
+    wanted: Annotated[str, typer.Argument(metavar="[TEXT]", help="only points whose id holds this")] = "",
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show live points."""
+    _show(socket, as_json, "points", tables.points, lambda rows: [row for row in rows if wanted in row["id"]])
+
+
+@app.command()
+def alarms(
+    everything: Annotated[bool, typer.Option("--all", help="normal ones too")] = False,
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show alarms, most urgent first."""
+    _show(socket, as_json, f"alarms?all={int(everything)}", tables.alarms)
+
+
+@app.command()
+def ack(
+    alarm: Annotated[str, typer.Argument(help="id, or 'all'")],
+    operator: Who = "",
+    note: Annotated[str, typer.Option(help="why, or what was done")] = "",
+    socket: Socket = None,
+) -> None:
+    """Acknowledge an alarm: somebody knows and cares."""
+    with _telling():
+        client = Client(socket)
+        waiting = [row["id"] for row in client.get("alarms") if row["state"] != "acknowledged"]
+        for each in waiting if alarm == "all" else [alarm]:
+            done = client.post(f"alarms/{each}/acknowledge", operator=_who(operator), via="cli", note=note)
+            print(f"{each}: {'acknowledged' if done['acknowledged'] else 'there was nothing to acknowledge'}")
+
+
+@app.command()
+def silence(
+    alarm: Annotated[str | None, typer.Argument(help="id; without one, all that sound")] = None,
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Stop the sound, and nothing else: it is not acknowledging."""
+    with _telling():
+        found = Client(socket).post("silence", operator=_who(operator), via="cli", alarm=alarm)
+        print(f"{found['silenced']} alarm(s) silenced")
+
+
+@app.command("test-outputs")
+def test_outputs(
+    outputs: Annotated[list[str] | None, typer.Argument(help="names; without any, all")] = None,
+    seconds: Seconds = 3.0,
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Switch sirens and lamps on for a moment; the events are marked as a test."""
+    with _telling():
+        Client(socket).post(
+            "outputs/test", operator=_who(operator), via="cli", seconds=seconds, outputs=outputs or None
+        )
+        print(f"testing for {seconds:g} s; 'anshao status' shows what was read back")
+
+
+@app.command()
+def events(
+    limit: Annotated[int, typer.Option(help="how many")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on as they happen")] = False,
+    lane: Annotated[str | None, typer.Option(help="alarm, state, evidence or telemetry")] = None,
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the journal holds."""
+    with _telling():
+        client = Client(socket)
+        for event in client.get(f"events?limit={limit}" + (f"&lane={lane}" if lane else "")):
+            _print_event(event, as_json)
+        for event in client.stream() if follow else ():
+            if lane in (None, event["lane"]):
+                _print_event(event, as_json)
+
+
+def _print_event(event: dict[str, Any], as_json: bool) -> None:
+    print(json.dumps(event, ensure_ascii=False) if as_json else tables.event(event), flush=True)
+
+
+def _show(
+    socket: Path | None,
+    as_json: bool,
+    what: str,
+    draw: Callable[[Any, str], Any],
+    keep: Callable[[Any], Any] = lambda found: found,
+) -> None:
+    with _telling():
+        client = Client(socket)
+        found = keep(client.get(what))
+        if as_json:
+            print(json.dumps(found, indent=1, ensure_ascii=False))
+            return
+        language = "en" if what == "status" else client.get("status")["gateway"]["language"]
+        tables.show(draw(found, language))
+
+
+def _who(operator: str) -> str:
+    return operator or getpass.getuser()
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn what the client raises into one line and an exit status."""
+    try:
+        yield
+    except (AgentAway, AgentRefused) as error:
+        sys.stderr.write(f"anshao: {error}\n")
+        raise typer.Exit(AWAY if isinstance(error, AgentAway) else REFUSED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -1,0 +1,138 @@
+"""What the agent tells, as tables for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from agent.core.durations import format_duration
+
+_PRIORITY = {"P1": "bold white on red", "P2": "bold red", "P3": "bold yellow", "P4": "yellow"}
+_GOOD, _BAD = "green", "bold red"
+
+
+def show(what: Any) -> None:
+    """Print a table; as wide as the terminal, or as it needs where there is none."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(what)
+
+
+def status(found: dict[str, Any], _language: str) -> Group:
+    """Draw the whole at a glance."""
+    gateway, alarms, journal = found["gateway"], found["alarms"], found["journal"]
+    head = Text(f"{gateway['id']}  {gateway['site']}/{gateway['area']}  anshao {gateway['version']}  ", style="bold")
+    head.append(f"up {_age(found['uptime_s'])}", style="dim")
+    counts = ", ".join(f"{name} {count}" for name, count in alarms["by_priority"].items() if count) or "none"
+    pending = sum(journal["pending"].values())
+    lines = Table.grid(padding=(0, 2))
+    style = _BAD if alarms["active"] else _GOOD
+    lines.add_row("alarms", Text(f"active: {counts}; {alarms['unacknowledged']} unacknowledged", style=style))
+    state = f"failing: {journal['failed']}" if journal["failed"] else f"{journal['events']} events, {pending} to send"
+    lines.add_row("journal", Text(state, style=_BAD if journal["failed"] else _GOOD))
+    lines.add_row("uplink", _uplink(found["uplink"]))
+    return Group(head, lines, _devices(found["devices"] + found["cameras"]), _outputs(found["outputs"]))
+
+
+def points(found: list[dict[str, Any]], _language: str) -> Table:
+    """Draw live points."""
+    table = Table("point", "value", "unit", "quality", "age", "zone", "reason", box=None, header_style="dim")
+    for row in found:
+        style = {"good": "", "uncertain": "yellow"}.get(row["quality"], "dim red")
+        age = "" if row["age_s"] is None else _age(row["age_s"])
+        cells = (row["id"], value(row["value"]), row["unit"], row["quality"], age, row["zone"], row["reason"] or "")
+        table.add_row(*cells, style=style)
+    return table
+
+
+def alarms(found: list[dict[str, Any]], language: str) -> Table | Text:
+    """Draw alarms, most urgent first."""
+    if not found:
+        return Text("no alarms", style=_GOOD)
+    table = Table("", "alarm", "what", "state", "value", "since", "by", "do", box=None, header_style="dim")
+    for row in found:
+        flags = "".join(f" ({flag})" for flag in ("silenced", "degraded") if row[flag])
+        table.add_row(
+            Text(row["priority"], style=_PRIORITY[row["priority"]]),
+            row["id"],
+            _in(row["name"], language),
+            row["state"] + flags,
+            f"{value(row['value'])} {row['unit']}",
+            _since(row["raised_at"]),
+            row["acknowledged_by"],
+            _in(row["response"], language),
+        )
+    return table
+
+
+def event(found: dict[str, Any]) -> str:
+    """Return one line for an event."""
+    data = found["data"]
+    moment = datetime.fromisoformat(found["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    words = [
+        str(data[key]) for key in ("action", "to_state", "wanted", "online", "value", "reason") if _tells(data, key)
+    ]
+    test = " [test]" if found["test"] else ""
+    kind = found["type"].removeprefix("anshao.").removesuffix(".v1")
+    return f"{moment}  {found['lane']}/{found['seq']:<6} {kind:<17} {found['subject']:<24} {' '.join(words)}{test}"
+
+
+def value(raw: object) -> str:
+    """Return a value as people read it."""
+    if raw is None:
+        return "–"
+    return f"{raw:.6g}" if isinstance(raw, float) else str(raw)
+
+
+def _tells(data: dict[str, Any], key: str) -> bool:
+    return data.get(key) not in (None, "")
+
+
+def _devices(rows: list[dict[str, Any]]) -> Table:
+    table = Table("device", "protocol", "state", "since", "points", "bad", "reason", box=None, header_style="dim")
+    for row in rows:
+        state = Text(row["state"], style=_GOOD if row["state"] == "online" else _BAD)
+        since, points_ = _since(row["since"]), str(row["points"])
+        table.add_row(row["id"], row["protocol"], state, since, points_, str(row["bad_points"] or ""), row["reason"])
+    return table
+
+
+def _outputs(rows: list[dict[str, Any]]) -> Table:
+    table = Table("output", "kind", "wanted", "seen", "confirmed", "reason", box=None, header_style="dim")
+    for row in rows:
+        age = "never" if row["confirmed_age_s"] is None else f"{_age(row['confirmed_age_s'])} ago"
+        style = _GOOD if row["confirmed"] else _BAD
+        seen = row["seen"] or "–"
+        table.add_row(row["id"], row["kind"], row["wanted"], seen, Text(age, style=style), row["reason"])
+    return table
+
+
+def _uplink(row: dict[str, Any] | None) -> Text:
+    if row is None:
+        return Text("none", style="dim")
+    words = f"{row['state']} {row['broker']} since {_since(row['since'])}, {row['sent']} sent. {row['reason']}"
+    return Text(words, style=_GOOD if row["state"] == "online" and not row["reason"] else _BAD)
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds:.1f}s" if seconds < 10 else format_duration(_rounded(seconds))
+
+
+def _rounded(seconds: float) -> float:
+    step = 1 if seconds < 120 else 60 if seconds < 7200 else 3600
+    return seconds // step * step
+
+
+def _since(moment: str | None) -> str:
+    if not moment:
+        return ""
+    return f"{_age(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))} ago"
+
+
+def _in(texts: dict[str, str], language: str) -> str:
+    return texts.get(language) or next(iter(texts.values()), "")

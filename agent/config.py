@@ -1,0 +1,251 @@
+"""``site.yaml``: read once, validated whole, every fault at once with line and column."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+
+from agent.annunciator import OutputKind
+from agent.core.document import Document, Where, suggestion
+from agent.core.errors import ConfigError, Fault
+from agent.core.model import Level, Value
+from agent.core.options import DeviceOptions, Options, PointOptions
+from agent.core.ports import Clock, Driver, DriverType
+from agent.uplink.options import UplinkOptions
+
+NAME = r"[a-z][a-z0-9_-]*"
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+RESERVED = ("gateway",)
+M = TypeVar("M", bound=BaseModel)
+_OWN_POINTS = ("online", "confirmed")
+
+
+def _off_is_a_word(value: object) -> object:
+    """YAML 1.1 reads a bare ``off`` and ``on`` as booleans; here they are words."""
+    return {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _off_keys(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    words = {"false": "off", "true": "on", "no": "off", "yes": "on"}
+    return {words.get(str(key).lower(), key): each for key, each in value.items()}
+
+
+class GatewayOptions(Options):
+    """Who this gateway is, and where it keeps its state."""
+
+    id: Name
+    site: str = Field(min_length=1)
+    area: str = ""
+    language: Literal["en", "zh"] = "en"
+    state: Path = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anshao"))
+    socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
+
+
+class OutputOptions(Options):
+    """One siren or lamp, wired to a writable point."""
+
+    kind: OutputKind
+    point: str
+    readback: str = ""
+    backup: str = ""
+    on_stop: Annotated[Literal["hold", "off", "on"], BeforeValidator(_off_is_a_word)] = "hold"
+    levels: Annotated[dict[Level, Value], BeforeValidator(_off_keys)] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DeviceConfig:
+    """A device or camera with its points by local name."""
+
+    id: str
+    type: DriverType
+    options: DeviceOptions
+    points: Mapping[str, PointOptions]
+
+    def build(self, clock: Clock) -> Driver:
+        """Return its driver, not connected."""
+        return self.type.build(self.id, self.options, self.points, clock)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A whole site, valid in itself. ``revision`` names the file's content."""
+
+    path: Path
+    revision: str
+    gateway: GatewayOptions
+    devices: Mapping[str, DeviceConfig]
+    cameras: Mapping[str, DeviceConfig]
+    outputs: Mapping[str, OutputOptions]
+    uplink: UplinkOptions | None
+    rules: tuple[Path, ...]
+
+    def build(self, clock: Clock) -> dict[str, Driver]:
+        """Return a driver for each device and camera."""
+        return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
+
+
+_SECTIONS = ("gateway", "rules", "devices", "cameras", "outputs", "uplink")
+
+
+def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
+    """Read and check a site file. Raises ConfigError with every fault."""
+    reader = _Reader(Document.load(path), path, protocols, camera)
+    site = reader.read()
+    if site is None or reader.faults:
+        raise ConfigError(reader.faults)
+    return site
+
+
+class _Reader:
+    def __init__(self, document: Document, path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> None:
+        self.faults: list[Fault] = []
+        self._doc, self._path = document, path
+        self._protocols, self._camera = protocols, camera
+        self._point_names: dict[str, bool] = {}
+        self._broken: set[str] = set()
+
+    def read(self) -> Site | None:
+        if not isinstance(self._doc.data, dict):
+            self._fault((), "the file is empty; a site begins with gateway: and devices:")
+            return None
+        for key in self._doc.data:
+            if key not in _SECTIONS:
+                self._fault((key,), f"unknown key {key!r}{suggestion(key, list(_SECTIONS))}", at_key=True)
+        if "gateway" not in self._doc.data:
+            self._fault((), "'gateway' is missing; add gateway: {id: NAME, site: NAME}")
+        gateway = self._model(GatewayOptions, ("gateway",)) if "gateway" in self._doc.data else None
+        devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
+        cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
+        outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}
+        self._backups(outputs)
+        uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
+        rules = tuple(self._rules())
+        if gateway is None:
+            return None
+        revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
+        placed = self._placed(gateway)
+        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules)
+
+    def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
+        here = self._path.parent.resolve()
+        return gateway.model_copy(update={"state": here / gateway.state, "socket": here / gateway.socket})
+
+    def _device(self, id_: str) -> DeviceConfig | None:
+        where: Where = ("devices", id_)
+        data = self._doc.at(where)
+        if not isinstance(data, dict):
+            self._fault(where, f"{id_!r} must be a mapping with protocol, its options and points")
+            return None
+        kind = self._protocols.get(str(data.get("protocol")))
+        if kind is None:
+            named = data.get("protocol")
+            what = "'protocol' is missing" if named is None else f"{named!r} is not a protocol"
+            self._fault((*where, "protocol"), what + suggestion(str(named), list(self._protocols)))
+            self._broken.add(id_)
+            return None
+        points = {name: point for name in self._names(*where, "points") if (point := self._point(id_, name, kind))}
+        own = {key: value for key, value in data.items() if key not in ("protocol", "points")}
+        options = self._model(kind.device, where, own)
+        return DeviceConfig(id_, kind, options, points) if options is not None else None
+
+    def _point(self, device: str, name: str, kind: DriverType) -> PointOptions | None:
+        where: Where = ("devices", device, "points", name)
+        if name in _OWN_POINTS:
+            self._fault(where, f"the name {name!r} is one of anshao's own; choose another", at_key=True)
+        options = self._model(kind.point, where)
+        self._point_names[f"{device}.{name}"] = options is None or options.writable
+        return options
+
+    def _camera_at(self, id_: str) -> DeviceConfig | None:
+        if id_ in self._names("devices", quiet=True):
+            self._fault(("cameras", id_), f"the name {id_!r} is a device's already; choose another", at_key=True)
+        options = self._model(self._camera.device, ("cameras", id_))
+        return DeviceConfig(id_, self._camera, options, {}) if options is not None else None
+
+    def _output(self, name: str) -> OutputOptions | None:
+        where: Where = ("outputs", name)
+        options = self._model(OutputOptions, where)
+        if options is None:
+            return None
+        self._known(options.point, (*where, "point"))
+        if self._point_names.get(options.point) is False:
+            self._fault((*where, "point"), f"{options.point} cannot be written; add 'writable: true' to the point")
+        if options.readback:
+            self._known(options.readback, (*where, "readback"))
+            if options.readback.split(".")[0] != options.point.split(".")[0]:
+                self._fault((*where, "readback"), "read back from the device that is written to")
+        return options
+
+    def _known(self, point: str, where: Where) -> None:
+        if point in self._point_names or point.split(".")[0] in self._broken:
+            return
+        near = suggestion(point, list(self._point_names))
+        hint = near if "did you mean" in near else "; declare it under devices"
+        self._fault(where, f"there is no point {point!r}{hint}")
+
+    def _backups(self, outputs: Mapping[str, OutputOptions]) -> None:
+        for name, options in outputs.items():
+            where: Where = ("outputs", name, "backup")
+            if options.backup and options.backup not in self._names("outputs", quiet=True):
+                hint = suggestion(options.backup, list(outputs))
+                self._fault(where, f"there is no output {options.backup!r}{hint}")
+            elif name in _chain(name, outputs):
+                self._fault(where, f"the backup of {name!r} leads back to itself; name another output")
+
+    def _rules(self) -> Iterator[Path]:
+        files = self._doc.data.get("rules", [])
+        if not isinstance(files, list):
+            self._fault(("rules",), "'rules' is a list of files, such as [rules.yaml]")
+            return
+        for index, file in enumerate(files):
+            path = self._path.parent / str(file)
+            if path.is_file():
+                yield path
+            else:
+                self._fault(("rules", index), f"there is no file {str(file)!r} beside the site file")
+
+    def _names(self, *where: str | int, quiet: bool = False) -> list[str]:
+        """Return the keys of a section; with ``quiet`` faults in them are not told again."""
+        section = self._doc.at(where)
+        if section is None:
+            return []
+        if not isinstance(section, dict):
+            if not quiet:
+                self._fault(where, f"'{where[-1]}' must be a mapping of names")
+            return []
+        if not quiet:
+            for name in section:
+                self._check_name((*where, name), name)
+        return list(section)
+
+    def _check_name(self, where: Where, name: str) -> None:
+        if not re.fullmatch(NAME, name):
+            self._fault(where, f"{name!r} is not a name; use a-z, 0-9, _ and -, a letter first", at_key=True)
+        elif name in RESERVED:
+            self._fault(where, f"the name {name!r} is one of anshao's own; choose another", at_key=True)
+
+    def _model(self, model: type[M], where: Where, data: Any = None) -> M | None:
+        found, faults = self._doc.read(model, where, data)
+        self.faults.extend(faults)
+        return found
+
+    def _fault(self, where: Where, message: str, *, at_key: bool = False) -> None:
+        self.faults.append(self._doc.fault(where, message, at_key=at_key))
+
+
+def _chain(name: str, outputs: Mapping[str, OutputOptions]) -> list[str]:
+    """Return the backups of ``name``, as far as they do not repeat."""
+    seen: list[str] = []
+    while (options := outputs.get(name)) and options.backup and options.backup not in seen:
+        name = options.backup
+        seen.append(name)
+    return seen
