@@ -109,7 +109,6 @@ def node_opcua(folder: Path) -> Rig:
             "broken": {"node": f"{node}Broken"},
             "absent": {"node": f"{node}Nowhere", "writable": True},
             "elsewhere": {"node": "nsu=urn:nowhere;s=X"},
-            "worn": {"node": f"{node}Worn"},
         },
         ("plc.absent", 1),
         lambda: Server([*command, "extra"], port),
