@@ -9,7 +9,7 @@ from drivers.opcua.options import OpcUaDevice, OpcUaPoint
 
 
 def _build(device_id: str, device: OpcUaDevice, points: Mapping[str, OpcUaPoint], clock: Clock) -> Driver:
-    from drivers.opcua.driver import OpcUaDriver  # asyncua takes 65 MB: only for those who have such a device
+    from drivers.opcua.driver import OpcUaDriver  # asyncua takes 25 MB and 0.3 s: only for who has such a device
 
     return OpcUaDriver(device_id, device, points, clock)
 
