@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from agent.annunciator import OutputKind
 from agent.core.document import Document, Where, suggestion
@@ -21,7 +21,16 @@ from agent.core.ports import Clock, Driver, DriverType
 from agent.uplink.options import UplinkOptions
 
 NAME = r"[a-z][a-z0-9_-]*"
-Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
+_NAME_RULE = "use a-z, 0-9, _ and -, a letter first"
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(NAME, value):
+        raise ValueError(f"{value!r} is not a name; {_NAME_RULE}")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
 RESERVED = ("gateway",)
 M = TypeVar("M", bound=BaseModel)
 _OWN_POINTS = ("online", "confirmed")
@@ -229,7 +238,7 @@ class _Reader:
 
     def _check_name(self, where: Where, name: str) -> None:
         if not re.fullmatch(NAME, name):
-            self._fault(where, f"{name!r} is not a name; use a-z, 0-9, _ and -, a letter first", at_key=True)
+            self._fault(where, f"{name!r} is not a name; {_NAME_RULE}", at_key=True)
         elif name in RESERVED:
             self._fault(where, f"the name {name!r} is one of anshao's own; choose another", at_key=True)
 

@@ -60,7 +60,7 @@ class Document:
                 {} if data is None else data, context={"from_file": True, "base": Path(self.name).parent}
             ), []
         except ValidationError as error:
-            return None, [self._explain(model, where, detail) for detail in error.errors()]
+            return None, [self._explain(model, where, detail) for detail in error.errors() if not _follows(detail)]
 
     def at(self, where: Where) -> Any:
         """Return the plain data at ``where``, None where there is none."""
@@ -79,6 +79,8 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             problem = error.problem or "cannot be parsed"
+            if r"'\t'" in problem:
+                problem = "indented with a tab; use blanks"
             raise ConfigError([Fault(self.name, line, column, f"not valid YAML: {problem}")]) from error
         except yaml.YAMLError as error:
             raise ConfigError([Fault(self.name, 1, 1, f"not valid YAML: {error}")]) from error
@@ -98,6 +100,7 @@ class Document:
             if place in self._keys:
                 first = self._keys[place].line + 1
                 self._faults.append(self._at(key_node, f"{key!r} is given twice (first in line {first}); remove one"))
+                continue
             self._keys[place] = key_node.start_mark
             yield key, self._plain(value_node, place)
 
@@ -144,10 +147,17 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
+def _follows(detail: ErrorDetails) -> bool:
+    """Tell whether a fault only follows from another: a list is too short since its items are faulty."""
+    return detail["type"] == "too_short" and bool(detail["input"])
+
+
 def _in_words(detail: ErrorDetails) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return f"{detail['loc'][-1]!r} is missing; add it"
+    if kind == "too_short":
+        return f"{detail['loc'][-1]!r} is empty; give at least one"
     if kind == "value_error":
         return str(context["error"])
     shown = f" (found {detail['input']!r})" if not isinstance(detail["input"], dict | list) else ""

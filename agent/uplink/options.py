@@ -15,8 +15,10 @@ from agent.core.options import Options
 
 def _broker(value: str) -> str:
     if not re.fullmatch(r"mqtts?://[^/\s:@]+(:\d+)?/?", value):
-        hint = "; user name and password go under 'username' and 'password_file'" if "@" in value else ""
-        raise ValueError(f"{value!r} is not a broker; write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS{hint}")
+        form = "write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS"
+        if "@" in value:  # what stands before it may be a password: do not repeat it
+            raise ValueError(f"no user name or password here: they go under 'username' and 'password_file'; {form}")
+        raise ValueError(f"{value!r} is not a broker; {form}")
     return value.rstrip("/")
 
 

@@ -25,7 +25,7 @@ class AlarmLife(RuleBasedStateMachine):
         self.timing = Timing(on, off, latch)
         self.clock = ManualClock()
         self.alarm = Alarm("a")
-        self.known_true_s = self.known_false_s = 0.0
+        self.known_true_s = self.known_false_s = self.true_on_this_boot_s = 0.0
         self.verdict = UNKNOWN
 
     def feed(self, verdict: Verdict) -> str | None:
@@ -44,14 +44,15 @@ class AlarmLife(RuleBasedStateMachine):
     def pass_time(self, seconds: float, verdict: Verdict) -> None:
         """The verdict changes at once, then time passes with it."""
         if verdict.exceeded is not None and verdict.exceeded is not self.last_known():
-            self.known_true_s = self.known_false_s = 0.0
+            self.known_true_s = self.known_false_s = self.true_on_this_boot_s = 0.0
         self.verdict = verdict
         self.feed(verdict)
         self.clock.advance(seconds)
         self.known_true_s += seconds if verdict is TRUE else 0.0
+        self.true_on_this_boot_s += seconds if verdict is TRUE else 0.0
         self.known_false_s += seconds if verdict is FALSE else 0.0
         self.feed(verdict)
-        if verdict is TRUE and self.known_true_s >= self.timing.on_delay_s:
+        if verdict is TRUE and self.true_on_this_boot_s >= self.timing.on_delay_s:
             assert self.alarm.active, "a condition that held for its delay must be an alarm"
 
     def last_known(self) -> bool | None:
@@ -85,6 +86,8 @@ class AlarmLife(RuleBasedStateMachine):
         self.alarm = restored(before, same_boot)
         assert (self.alarm.state, self.alarm.active) == (before.state, before.active)
         self.known_false_s = 0.0
+        if not same_boot:
+            self.true_on_this_boot_s = 0.0
 
     @invariant()
     def state_and_activity_agree(self) -> None:
