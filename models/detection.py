@@ -1,0 +1,75 @@
+"""What a model says of one picture, in named fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Wearing(StrEnum):
+    """Whether a person wears a piece of equipment. Unknown is an answer of its own."""
+
+    WORN = "worn"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Pixels of the source picture, from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """In square pixels; never negative."""
+        return max(0.0, self.width) * max(0.0, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """x and y in pixels."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def moved(self, dx: float, dy: float) -> Box:
+        """Return the same box elsewhere."""
+        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
+
+    def clipped(self, width: int, height: int) -> Box:
+        """Return the part that lies in a picture of this size."""
+        return Box(
+            min(max(self.left, 0.0), width),
+            min(max(self.top, 0.0), height),
+            min(max(self.right, 0.0), width),
+            min(max(self.bottom, 0.0), height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person found; ``score`` is 0..1."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A person and what the model says of helmet and vest."""
+
+    box: Box
+    score: float
+    helmet: Wearing = Wearing.UNKNOWN
+    vest: Wearing = Wearing.UNKNOWN

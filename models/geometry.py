@@ -1,0 +1,52 @@
+"""Boxes and polygons. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from models.detection import Box, Person
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Return the common area in square pixels."""
+    width = min(a.right, b.right) - max(a.left, b.left)
+    height = min(a.bottom, b.bottom) - max(a.top, b.top)
+    return max(0.0, width) * max(0.0, height)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Return intersection over union, 0..1."""
+    common = overlap(a, b)
+    union = a.area + b.area - common
+    return common / union if union > 0 else 0.0
+
+
+def distance(a: Box, b: Box) -> float:
+    """Return how far the centres are apart, in heights of the taller box."""
+    (ax, ay), (bx, by) = a.centre, b.centre
+    return math.hypot(ax - bx, ay - by) / max(a.height, b.height, 1.0)
+
+
+def inside(point: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether ``point`` lies in ``polygon`` (even-odd rule); both in the same unit."""
+    x, y = point
+    result = False
+    for (ax, ay), (bx, by) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+            result = not result
+    return result
+
+
+def without_parts(persons: Sequence[Person]) -> list[Person]:
+    """Drop boxes that are the upper body of a surer person, by falling score."""
+    kept: list[Person] = []
+    for person in sorted(persons, key=lambda found: -found.score):
+        if not any(_is_part(person.box, whole.box) for whole in kept):
+            kept.append(person)
+    return kept
+
+
+def _is_part(part: Box, whole: Box) -> bool:
+    same_head = abs(part.top - whole.top) < 0.2 * whole.height
+    return part.area < whole.area and same_head and overlap(part, whole) > 0.85 * part.area

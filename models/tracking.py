@@ -1,0 +1,119 @@
+"""Who is who from picture to picture, at few pictures per second. Pure; time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from models.detection import Box, Detection, Wearing
+from models.geometry import distance, iou
+from models.voting import Ballot, Presence
+
+LOST_S = 1.5
+"""A person not seen for that long is gone."""
+CONFIRMED_HITS = 3
+JUMP_HEIGHTS = 1.5
+_STRONG_IOU, _WEAK_IOU = 0.25, 0.4
+_NEAR_HEIGHTS = 0.6
+_SIZE_RATIO = 0.6
+_SMOOTH = 0.5
+
+
+@dataclass
+class Track:
+    """One person. ``speed`` is pixels per second; ``seen_s`` is monotonic; only strong detections are ``hits``."""
+
+    id: int
+    box: Box
+    seen_s: float
+    hits: int = 0
+    speed: tuple[float, float] = (0.0, 0.0)
+    helmet: Ballot = field(default_factory=Ballot)
+    vest: Ballot = field(default_factory=Ballot)
+    zones: dict[str, Presence] = field(default_factory=dict)
+    jumped: bool = False
+
+    @property
+    def confirmed(self) -> bool:
+        """Tell whether it was seen often enough to be believed."""
+        return self.hits >= CONFIRMED_HITS
+
+    def zone(self, name: str) -> Presence:
+        """Return its presence in a zone."""
+        return self.zones.setdefault(name, Presence())
+
+    def expected(self, now_s: float) -> Box:
+        """Return where it should be at ``now_s``."""
+        passed_s = now_s - self.seen_s
+        return self.box.moved(self.speed[0] * passed_s, self.speed[1] * passed_s)
+
+    def follow(self, detection: Detection, now_s: float, strong: bool) -> None:
+        """Take up a new observation. One that jumped votes nothing."""
+        passed_s = max(now_s - self.seen_s, 1e-3)
+        (x, y), (ox, oy) = detection.box.centre, self.box.centre
+        self.jumped = distance(detection.box, self.box) > JUMP_HEIGHTS
+        fresh = ((x - ox) / passed_s, (y - oy) / passed_s)
+        old = (0.0, 0.0) if self.jumped else self.speed
+        self.speed = (old[0] + _SMOOTH * (fresh[0] - old[0]), old[1] + _SMOOTH * (fresh[1] - old[1]))
+        self.box, self.seen_s = detection.box, now_s
+        self.hits += strong
+        if not self.jumped:
+            self.vote(detection.helmet, detection.vest, now_s)
+
+    def vote(self, helmet: Wearing, vest: Wearing, now_s: float) -> None:
+        """Cast the votes of one observation."""
+        self.helmet.cast(helmet, now_s)
+        self.vest.cast(vest, now_s)
+
+
+class Tracker:
+    """Matches in three rounds: strong detections by overlap, weak ones by overlap, strong ones by distance."""
+
+    def __init__(self, strong_score: float) -> None:
+        self.tracks: list[Track] = []
+        self._strong_score = strong_score
+        self._next_id = 1
+
+    def update(self, detections: Sequence[Detection], now_s: float) -> list[Track]:
+        """Return the living tracks after the picture taken at ``now_s``; those seen in it have ``seen_s == now_s``."""
+        strong = [found for found in detections if found.score >= self._strong_score]
+        weak = [found for found in detections if found.score < self._strong_score]
+        self.tracks = [track for track in self.tracks if now_s - track.seen_s <= LOST_S]
+        free = list(self.tracks)
+        self._match(free, strong, _by_overlap(_STRONG_IOU), now_s)
+        self._match(free, weak, _by_overlap(_WEAK_IOU), now_s)
+        self._match(free, strong, _by_distance, now_s)
+        for detection in strong:
+            self._begin(detection, now_s)
+        return self.tracks
+
+    def _match(self, free: list[Track], found: list[Detection], closeness: Closeness, now_s: float) -> None:
+        """Pair greedily, closest first; paired ones leave both lists."""
+        pairs = [(closeness(track.expected(now_s), item.box), track, item) for track in free for item in found]
+        for value, track, item in sorted(pairs, key=lambda pair: -pair[0]):
+            if value > 0 and track in free and item in found:
+                free.remove(track)
+                found.remove(item)
+                track.follow(item, now_s, item.score >= self._strong_score)
+
+    def _begin(self, detection: Detection, now_s: float) -> None:
+        track = Track(self._next_id, detection.box, now_s, hits=1)
+        track.vote(detection.helmet, detection.vest, now_s)
+        self.tracks.append(track)
+        self._next_id += 1
+
+
+Closeness = Callable[[Box, Box], float]
+
+
+def _by_overlap(least: float) -> Closeness:
+    def closeness(a: Box, b: Box) -> float:
+        value = iou(a, b)
+        return value if value >= least else 0.0
+
+    return closeness
+
+
+def _by_distance(a: Box, b: Box) -> float:
+    alike = min(a.height, b.height) >= _SIZE_RATIO * max(a.height, b.height)
+    return max(0.0, 1 - distance(a, b) / _NEAR_HEIGHTS) if alike else 0.0

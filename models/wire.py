@@ -1,0 +1,55 @@
+"""What the worker says to the agent: one JSON line per message, followed by ``blob`` bytes of JPEG.
+
+The first message is Ready; then a Report for each picture judged, while the camera is blind, and at least each second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO
+
+LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``whole`` and ``zones`` are None while the camera is blind, and then ``blind`` says why.
+
+    ``taken_s`` is when the judged picture was grabbed (monotonic, the same clock in both processes);
+    ``counters`` are received, replaced, inferred and skipped frames since the worker started.
+    """
+
+    blind: str
+    fps: float
+    taken_s: float
+    whole: dict[str, int] | None = None
+    zones: dict[str, dict[str, int]] | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message and its picture, if there is one. ``report`` is None for Ready and for a mere sign of life."""
+
+    report: Report | None
+    jpeg: bytes | None = None
+
+
+def send(out: BinaryIO, report: Report | None, jpeg: bytes = b"") -> None:
+    """Write one message; blocks while the reader is behind."""
+    header: dict[str, Any] = {"report": asdict(report) if report else None, "blob": len(jpeg)}
+    out.write(json.dumps(header).encode() + b"\n" + jpeg)
+    out.flush()
+
+
+async def receive(stream: asyncio.StreamReader) -> Message | None:
+    """Read one message; None at the end of the stream, also in the middle of one."""
+    try:
+        header = json.loads(await stream.readuntil(b"\n"))
+        jpeg = await stream.readexactly(header["blob"])
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        return None
+    report = Report(**header["report"]) if header["report"] else None
+    return Message(report, jpeg or None)

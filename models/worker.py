@@ -1,0 +1,157 @@
+"""The vision worker: a process of its own for one camera, so that a codec or a model cannot take the siren with it.
+
+``python -m models.worker`` reads one JSON line with the camera's options on stdin and reports on stdout (models.wire).
+It ends with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections import deque
+from typing import BinaryIO
+
+# Before anything loads the libraries: no telemetry, RTSP over TCP, one quiet thread.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import cv2
+
+from agent.core.errors import ConfigError
+from models.bundle import load_bundle
+from models.capture import Frame, Grabber, Slot
+from models.drawing import annotate
+from models.inference import Vision, golden_faults
+from models.options import CameraOptions
+from models.scene import Scene
+from models.watch import PictureWatch
+from models.wire import Report, send
+
+FRESH_S = 2.0
+PICTURES_PER_S = 5.0
+_PAUSE_S = 0.5
+_RATE_WINDOW_S = 5.0
+_NICE = 5
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Judges the newest frame at the asked pace and reports; says so when it is blind."""
+
+    def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO) -> None:
+        self._options, self._vision, self._out = options, vision, out
+        self._slot = Slot()
+        self._scene = Scene(options.watched, vision.sure)
+        self._watch = PictureWatch()
+        self._judged: deque[float] = deque()
+        self._last_taken_s = time.monotonic()
+        self._pictured_s = 0.0
+        self._inferred = self._skipped = 0
+
+    def run(self) -> None:
+        """Work until killed."""
+        Grabber(self._options, self._slot).start()
+        due_s = time.monotonic()
+        while True:
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            frame = self._slot.take(_PAUSE_S)
+            due_s = max(due_s + 1 / self._options.fps, time.monotonic() - 1 / self._options.fps)
+            if frame is None:
+                self._without_frame()
+            else:
+                self._with_frame(frame)
+
+    def _without_frame(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_taken_s < FRESH_S + 1 / self._options.fps:
+            send(self._out, None)
+            return
+        why = self._slot.why or f"no picture for {now_s - self._last_taken_s:.0f} s"
+        self._report_blind(why, now_s)
+
+    def _with_frame(self, frame: Frame) -> None:
+        if time.monotonic() - frame.taken_s > FRESH_S:
+            self._skipped += 1
+            self._without_frame()
+            return
+        self._last_taken_s = frame.taken_s
+        fault = self._watch.fault(frame.picture, frame.taken_s)
+        if fault:
+            self._report_blind(fault, frame.taken_s)
+        else:
+            self._judge(frame)
+
+    def _judge(self, frame: Frame) -> None:
+        height, width = frame.picture.shape[:2]
+        found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+        judgement = self._scene.judge(found, width, height, frame.taken_s)
+        self._inferred += 1
+        self._judged.append(frame.taken_s)
+        jpeg = b""
+        if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
+            jpeg = annotate(frame.picture, judgement, self._options.zones.values())
+            self._pictured_s = frame.taken_s
+        zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
+        whole = judgement.whole.as_dict()
+        send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+
+    def _report_blind(self, why: str, now_s: float) -> None:
+        send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters()))
+
+    def _fps(self, now_s: float) -> float:
+        while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
+            self._judged.popleft()
+        if len(self._judged) < 2:
+            return 0.0
+        return round((len(self._judged) - 1) / max(now_s - self._judged[0], 1e-3), 2)
+
+    def _counters(self) -> dict[str, int]:
+        slot = self._slot
+        return {
+            "received": slot.received,
+            "replaced": slot.replaced,
+            "inferred": self._inferred,
+            "skipped": self._skipped,
+        }
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel for SIGKILL when the parent is gone; go at once if it is already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the agent is gone")
+
+
+def load(options: CameraOptions) -> Vision:
+    """Verify the bundle, load it, try it on its golden cases. Ends the process with the reason when it is not fit."""
+    try:
+        bundle = load_bundle(options.bundle)
+        vision = Vision(bundle)
+    except ConfigError as error:
+        sys.exit(str(error))
+    faults = golden_faults(bundle, vision)
+    if faults:
+        sys.exit(f"model {bundle.title} does not give its golden answers: {'; '.join(faults)}")
+    vision.tune(options.person_threshold, options.helmet_threshold, options.vest_threshold)
+    return vision
+
+
+def main() -> None:
+    """Run one camera."""
+    order = json.loads(sys.stdin.readline())
+    die_with(order["parent"])
+    os.nice(_NICE)
+    cv2.setNumThreads(1)
+    options = CameraOptions.model_validate(order["camera"])
+    vision = load(options)
+    send(sys.stdout.buffer, None)
+    Worker(options, vision, sys.stdout.buffer).run()
+
+
+if __name__ == "__main__":
+    main()
