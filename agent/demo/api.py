@@ -42,18 +42,14 @@ class Api:
 
     async def alarms(self) -> dict[str, dict[str, Any]]:
         """Return every alarm by id."""
-        return {alarm["id"]: alarm for alarm in (await self.get("alarms", all=1))["alarms"]}
-
-    async def points(self) -> dict[str, dict[str, Any]]:
-        """Return every point by id."""
-        return {point["id"]: point for point in (await self.get("points"))["points"]}
+        return {alarm["id"]: alarm for alarm in await self.get("alarms", all=1)}
 
     async def events(self) -> list[dict[str, Any]]:
         """Return every event of the journal, the oldest first."""
         found: list[dict[str, Any]] = []
         while True:
-            after = found[-1]["journal_seq"] if found else 0
-            page = (await self.get("events", after=after, limit=_PAGE))["events"]
+            after = found[-1]["journalseq"] if found else 0
+            page = await self.get("events", after=after, limit=_PAGE)
             found += page
             if len(page) < _PAGE:
                 return found

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.rule import Rule
 
 _COLOURS = {1: "bold red", 2: "red", 3: "yellow", 4: "dim yellow"}
-_ACTIONS = {"raised": "▲", "cleared": "▼", "acknowledged": "✓", "closed": "▽"}
+_ACTIONS = {"raised": "▲", "cleared": "▼", "returned": "▽", "acknowledged": "✓", "reset": "✓"}
 _ECHO_S = 0.4
 """The daemon tells of an event once it is on disk."""
 _BEACON = {0: "goes out", 1: "is lit", 2: "flashes"}
@@ -44,7 +44,9 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """Tell something, with rich's markup."""
-        self.console.print(f"[dim]{time.monotonic() - self._start_s:6.1f} s[/]  {text}", highlight=False)
+        self.console.print(
+            f"[dim]{time.monotonic() - self._start_s:6.1f} s[/]  {text}", highlight=False, soft_wrap=True
+        )
 
     def verdict(self, ok: bool, text: str) -> None:
         """Tell whether an expectation was met."""

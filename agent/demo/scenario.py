@@ -145,6 +145,7 @@ async def outage(stage: Stage) -> None:
     stage.note("siren_offline", answered == pressed, f"no broker: the siren answered {answered} of {pressed} times")
     await broker.start()
     stage.narrator.say(f"{broker.kind} is back after {OUTAGE_S:.0f} s")
+    await stage.acknowledge()
     stage.backlog = asyncio.create_task(backlog_arrives(stage.plant, stage.note), name="backlog")
 
 
@@ -182,6 +183,7 @@ async def drill(stage: Stage) -> None:
         answered = sum([await press_button(stage) for _ in range(5)])
     detail = f"the siren answered {answered} of 5 times, {_last_five(stage)}"
     stage.note("siren_online", answered == 5, detail)
+    await stage.acknowledge()
 
 
 async def press_button(stage: Stage) -> bool:
@@ -208,7 +210,7 @@ STEPS = (
     Step("A drill with the emergency button", 5, drill),
 )
 DEMANDS = {
-    "started": "the daemon starts and reads both PLCs",
+    "started": "the daemon starts, reads both PLCs and sees the camera's pictures within 20 s",
     "gas_beacon": "gas above H lights the yellow beacon",
     "gas_siren": "gas above HH sounds the siren",
     "gas_red": "gas above HH makes the red beacon flash",

@@ -1,0 +1,116 @@
+"""The demo as a user runs it: every expectation met, nothing lost, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.demo.broker import find_mosquitto
+from agent.demo.plant import EMBEDDED
+
+COMMAND = [sys.executable, "-m", "agent", "demo"]
+
+
+async def _run(tmp_path: Path, *arguments: str, limit_s: float, embedded: bool = False) -> tuple[int, str]:
+    """Run the demo with a folder of its own for what it writes; return its exit status and what it said."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "160"}
+    if embedded:
+        environment[EMBEDDED] = "1"
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment
+    )
+    try:
+        async with asyncio.timeout(limit_s):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+def _left_behind(tmp_path: Path) -> list[str]:
+    """Return the command lines of processes that still know this test's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode() if entry.name.isdigit() else ""
+        except OSError:
+            continue
+        if str(tmp_path) in line:
+            found.append(line)
+    return found
+
+
+def _check_form(result: dict[str, Any]) -> None:
+    assert {key: set(part) for key, part in result.items() if key != "expectations"} == {
+        "siren_latency_ms": {"n", "p50", "p95", "p99", "max"},
+        "events": {"journalled", "delivered", "lost", "duplicated"},
+        "vision": {"fps", "cpu_percent"},
+        "agent": {"rss_mb", "cpu_percent"},
+    }
+    assert all(set(expectation) == {"name", "ok", "detail"} for expectation in result["expectations"])
+
+
+@pytest.mark.slow
+@pytest.mark.server
+async def test_the_whole_story_comes_true(tmp_path: Path) -> None:
+    assert find_mosquitto(), "mosquitto is missing: apt-get install mosquitto (tools/test-servers does it)"
+    out = tmp_path / "out.json"
+    status, said = await _run(tmp_path, "--for", "60s", "--json", str(out), limit_s=110)
+    result = json.loads(out.read_text(encoding="utf-8"))
+    _check_form(result)
+    assert [one for one in result["expectations"] if one["ok"] is not True] == [], said
+    assert status == 0, said
+    assert result["siren_latency_ms"]["n"] >= 15
+    assert result["events"]["lost"] == 0
+    assert result["events"]["journalled"] == result["events"]["delivered"] > 100
+    assert result["vision"]["fps"] >= 4
+    assert 20 < result["agent"]["rss_mb"] < 200
+    assert "mosquitto is gone" in said
+    assert _left_behind(tmp_path) == []
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.slow
+async def test_a_short_run_with_the_embedded_broker_says_what_it_left_out(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    status, said = await _run(tmp_path, "--for", "20s", "--json", str(out), "--no-hmi", limit_s=70, embedded=True)
+    outcomes = {one["name"]: one for one in json.loads(out.read_text(encoding="utf-8"))["expectations"]}
+    assert status == 0, said
+    assert "the demo's own broker" in said
+    assert outcomes["gas_siren"]["ok"] is True
+    assert outcomes["delivery"]["ok"] is True
+    assert outcomes["backlog"] == {
+        "name": "backlog",
+        "ok": None,
+        "detail": "not run: the backlog arrives complete and in order",
+    }
+    assert _left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+async def test_ctrl_c_ends_it_with_the_summary(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "160", EMBEDDED: "1", "PYTHONUNBUFFERED": "1"}
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "--no-hmi", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment
+    )
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(60):
+        while "Gas rises" not in said:
+            said += (await process.stdout.readline()).decode()
+        process.send_signal(signal.SIGINT)
+        said += (await process.stdout.read()).decode()
+        status = await process.wait()
+    assert status == 0, said
+    assert "Summary" in said
+    assert "Traceback" not in said
+    assert _left_behind(tmp_path) == []
