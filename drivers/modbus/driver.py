@@ -48,7 +48,7 @@ class ModbusDriver:
             connected = False
         if not connected:
             client.close()
-            raise NotConnected(f"no connection to {device.host}:{device.port} within {device.timeout:g} s")
+            raise NotConnected(f"no connection to {device.host}:{device.port}; is it on, and are host and port right?")
         return ModbusSession(client, device, self._wired, self._clock)
 
 

@@ -19,6 +19,7 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality, Sample
 from agent.core.ports import Driver, Session
 from drivers import REGISTRY
+from drivers.modbus.session import ISOLATE_S
 from tests.drivers.rigs import Rig, Silent, libmodbus
 from tests.servers.process import free_port
 
@@ -54,6 +55,7 @@ class Plant:
         self.port = free_port()
         self.spoiled: dict[int, ExcCodes] = {}
         self.requests: list[tuple[int, int]] = []
+        self.delay_s = 0.0
 
     async def answer(
         self,
@@ -65,6 +67,7 @@ class Plant:
         values: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         self.requests.append((address, count))
+        await asyncio.sleep(self.delay_s)
         spoiled = (each for register, each in self.spoiled.items() if address <= register < address + count)
         return next(spoiled, None)
 
@@ -116,6 +119,18 @@ async def test_after_a_bad_address_is_found_polling_is_cheap_again() -> None:
         assert (
             seen[60].quality is Quality.BAD and sum(sample.quality is Quality.GOOD for sample in seen.values()) == 119
         )
+        await session.close()
+
+
+async def test_finding_many_bad_addresses_on_a_slow_device_does_not_hold_up_the_poll() -> None:
+    async with plant() as server:
+        server.spoiled = dict.fromkeys(range(100, 140), ExcCodes.ILLEGAL_ADDRESS)
+        server.delay_s = 0.06
+        session = await driver(server.port, holding(1, *range(100, 140))).connect()
+        started_s = time.monotonic()
+        seen = by_point(list(await session.read()))
+        assert time.monotonic() - started_s < ISOLATE_S + 0.6, "all 79 questions would take 5 s"
+        assert seen[1].value == 7 and all(seen[offset].quality is Quality.BAD for offset in range(100, 140))
         await session.close()
 
 
