@@ -1,0 +1,251 @@
+"""The one page: alarms first, then outputs and pictures, then live points. Colour is never the only sign."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from nicegui import ui
+
+from agent.hmi.source import PERIOD_S, Source
+from agent.hmi.texts import named, say
+
+_SIGNS = {"P1": "⛔", "P2": "▲", "P3": "◆", "P4": "●"}
+_COLOURS = {"P1": "#ff3b30", "P2": "#ff6b4a", "P3": "#ffc400", "P4": "#e8d44d"}
+_KINDS = {"siren": "🔊", "red": "🔴", "yellow": "🟡", "green": "🟢", "blue": "🔵"}
+_CSS = """
+body { background: #10151c; color: #e8edf2; }
+.q-card { background: #19212b; box-shadow: none; border: 1px solid #2a3542; }
+.stale { filter: grayscale(1) opacity(.45); }
+.alarm { border-left: 10px solid var(--colour); }
+.new .alarm-name { animation: attention 1s steps(2) infinite; }
+@keyframes attention { 50% { opacity: .55; } }
+.dim { color: #8d9aa8; }
+.q-table { font-variant-numeric: tabular-nums; }
+"""
+
+
+class Page:
+    """One browser's page."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._shown: dict[str, Any] = {}
+        ui.dark_mode(True)
+        ui.add_css(_CSS)
+        with ui.header().classes("items-center gap-4 px-4 py-2").style("background: #0b0f14"):
+            self._title = ui.label().classes("text-2xl font-bold")
+            self._chips = ui.row().classes("gap-2 items-center")
+            ui.space()
+            self._operator = ui.input().props("dense outlined dark").classes("w-44")
+            self._silence = ui.button(on_click=self._on_silence).props("color=blue-grey-8 icon=volume_off")
+        self._banner = ui.label().classes("w-full text-center text-3xl font-bold py-4")
+        self._banner.style("background: #b00020; color: white")
+        with ui.column().classes("w-full p-2 gap-3") as self._body:
+            with ui.row().classes("w-full gap-3 no-wrap items-start"):
+                self._alarms = ui.column().classes("grow gap-2").style("flex-basis: 58%")
+                with ui.column().classes("gap-3").style("flex-basis: 42%"):
+                    self._cameras = ui.column().classes("w-full gap-2")
+                    self._outputs = ui.column().classes("w-full gap-2")
+            self._points = self._make_points()
+            self._note = ui.label().classes("dim text-sm")
+        self._pictures: dict[str, ui.image] = {}
+        ui.timer(PERIOD_S, self._update)
+        self._update()
+
+    def _update(self) -> None:
+        snapshot = self._source.snapshot
+        live = snapshot.is_live(time.monotonic())
+        language = self._language()
+        self._banner.set_text(f"⚠ {say('no_data', language)}")
+        self._banner.set_visibility(not live)
+        self._body.classes(remove="stale") if live else self._body.classes(add="stale")
+        self._silence.set_enabled(live)
+        if not snapshot.status:
+            return
+        gateway = snapshot.status["gateway"]
+        self._title.set_text(f"安哨 {gateway['id']} · {gateway['site']}/{gateway['area']}")
+        self._operator.props(f'label="{say("operator", language)}"')
+        self._silence.set_text(say("silence", language))
+        self._note.set_text(say("not_a_sis", language))
+        self._redraw("chips", self._chips, _vital(snapshot.status, live), self._draw_chips)
+        self._redraw("alarms", self._alarms, [*snapshot.alarms, _minute()], self._draw_alarms)
+        self._redraw("outputs", self._outputs, _still(snapshot.status["outputs"]), self._draw_outputs)
+        cameras = [camera["id"] for camera in snapshot.status["cameras"]]
+        self._redraw("cameras", self._cameras, cameras, self._draw_cameras)
+        for camera, image in self._pictures.items():
+            image.set_source(f"/picture/{camera}?{time.monotonic():.1f}")
+        self._points.rows = [_point_row(point) for point in snapshot.points]
+
+    def _language(self) -> str:
+        status = self._source.snapshot.status
+        return str(status["gateway"]["language"]) if status else "en"
+
+    def _redraw(self, name: str, where: Any, what: Any, draw: Callable[[Any, str], None]) -> None:
+        """Draw a part anew only when it changed, so that a click never hits a thing that was just replaced."""
+        if self._shown.get(name) == what:
+            return
+        self._shown[name] = what
+        where.clear()
+        with where:
+            draw(what, self._language())
+
+    def _draw_chips(self, vital: dict[str, Any], language: str) -> None:
+        for key, (good, words) in vital.items():
+            colour, sign = ("green-9", "✓") if good else ("red-9", "✗")
+            text = f"{sign} {say(key, language)} {' '.join(say(word, language) for word in words)}"
+            ui.badge(text, color=colour).classes("text-base px-3 py-1")
+
+    def _draw_alarms(self, alarms: list[Any], language: str) -> None:
+        rows = [alarm for alarm in alarms if isinstance(alarm, dict)]
+        ui.label(f"{say('alarms', language)} ({len(rows)})").classes("text-xl")
+        if not rows:
+            ui.label(f"✓ {say('no_alarms', language)}").classes("text-2xl text-green-5 p-4")
+        for alarm in rows:
+            self._draw_alarm(alarm, language)
+
+    def _draw_alarm(self, alarm: dict[str, Any], language: str) -> None:
+        colour = _COLOURS[alarm["priority"]]
+        new = alarm["state"] != "acknowledged"
+        with ui.card().classes(f"w-full alarm py-2 {'new' if new else ''}").style(f"--colour: {colour}"):
+            with ui.row().classes("w-full items-center no-wrap gap-3"):
+                sign = f"{_SIGNS[alarm['priority']]} {alarm['priority']}"
+                ui.label(sign).classes("text-2xl font-bold").style(f"color: {colour}; white-space: nowrap")
+                ui.label(named(alarm["name"], language)).classes("text-2xl font-bold alarm-name grow")
+                if new:
+                    button = ui.button(say("acknowledge", language), on_click=self._acknowledger(alarm["id"]))
+                    button.props("color=primary size=lg").mark(f"ack-{alarm['id']}")
+            with ui.row().classes("gap-4 text-base items-center"):
+                ui.label(_state(alarm, language)).classes("font-bold")
+                if alarm["value"] is not None and not isinstance(alarm["value"], bool):
+                    ui.label(f"{_number(alarm['value'])} {alarm['unit']}")
+                ui.label(_clock(alarm["raised_at"])).classes("dim")
+                ui.label(alarm["id"]).classes("dim")
+            if alarm["response"]:
+                ui.label(f"➜ {named(alarm['response'], language)}").classes("text-lg")
+
+    def _draw_outputs(self, outputs: list[dict[str, Any]], language: str) -> None:
+        ui.label(say("outputs", language)).classes("text-xl")
+        for output in outputs:
+            good = output["confirmed"]
+            with ui.card().classes("w-full py-2"), ui.row().classes("w-full items-center gap-3"):
+                ui.label(f"{_KINDS.get(output['kind'], '')} {output['id']}").classes("text-lg font-bold grow")
+                seen = say(output["seen"] or "–", language)
+                ui.label(
+                    f"{say('wanted', language)} {say(output['wanted'], language)} · {say('seen', language)} {seen}"
+                )
+                ui.label("✓" if good else f"✗ {say('unconfirmed', language)}").style(
+                    f"color: {'#4caf50' if good else '#ff3b30'}"
+                )
+
+    def _draw_cameras(self, cameras: list[str], language: str) -> None:
+        self._pictures.clear()
+        for camera in cameras:
+            with ui.card().classes("w-full p-2"):
+                ui.label(f"📷 {camera}").classes("text-lg")
+                image = (
+                    ui.image().classes("w-full").props(f'no-spinner no-transition alt="{say("no_picture", language)}"')
+                )
+                self._pictures[camera] = image
+
+    def _make_points(self) -> ui.table:
+        names = ("point", "value", "quality", "age", "reason")
+        columns = [{"name": name, "label": say(name, "en"), "field": name, "align": "left"} for name in names]
+        table = ui.table(columns=columns, rows=[], row_key="point", pagination=20).classes("w-full")
+        table.props("dense flat dark")
+        table.add_slot("body-cell-quality", _QUALITY_CELL)
+        return table
+
+    def _acknowledger(self, alarm: str) -> Callable[[], Any]:
+        async def acknowledge() -> None:
+            operator = self._named_operator()
+            if operator:
+                _tell(await self._source.acknowledge(alarm, operator))
+                self._update()
+
+        return acknowledge
+
+    async def _on_silence(self) -> None:
+        operator = self._named_operator()
+        if operator:
+            _tell(await self._source.silence(operator))
+            self._update()
+
+    def _named_operator(self) -> str:
+        operator = str(self._operator.value or "").strip()
+        if not operator:
+            ui.notify(say("operator_needed", self._language()), type="warning", position="top")
+            self._operator.run_method("focus")
+        return operator
+
+
+_QUALITY_CELL = """
+<q-td :props="props">
+  <span :style="{color: props.value === 'good' ? '#4caf50' : props.value === 'bad' ? '#ff6b4a' : '#ffc400'}">
+    {{ props.value === 'good' ? '✓' : props.value === 'bad' ? '✗' : '?' }} {{ props.value }}
+  </span>
+</q-td>
+"""
+
+
+def _vital(status: dict[str, Any], live: bool) -> dict[str, tuple[bool, list[str]]]:
+    """Return what must be well, by name: whether it is, and the words beside it."""
+    devices = status["devices"] + status["cameras"]
+    away = [device["id"] for device in devices if device["state"] != "online"]
+    pending = sum(status["journal"]["pending"].values())
+    chips = {"devices": (live and not away, away or [str(len(devices))])}
+    failed = bool(status["journal"]["failed"])
+    chips["journal"] = (live and not failed, ["failing"] if failed else [])
+    if status["uplink"] is not None:
+        online = status["uplink"]["state"] == "online"
+        backlog = [str(pending), "waiting"] if pending > 5 else []
+        chips["uplink"] = (live and online, [status["uplink"]["state"], *backlog])
+    return chips
+
+
+def _still(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in output.items() if key != "confirmed_age_s"} for output in outputs]
+
+
+def _minute() -> int:
+    """Ages of alarms are drawn anew once a minute."""
+    return int(time.monotonic() // 60)
+
+
+def _point_row(point: dict[str, Any]) -> dict[str, Any]:
+    value = "–" if point["value"] is None else f"{_number(point['value'])} {point['unit']}"
+    age = "" if point["age_s"] is None else f"{point['age_s']:.1f} s"
+    return {
+        "point": point["id"],
+        "value": value,
+        "quality": point["quality"],
+        "age": age,
+        "reason": point["reason"] or "",
+    }
+
+
+def _state(alarm: dict[str, Any], language: str) -> str:
+    words = [say(alarm["state"], language)]
+    words += [say(flag, language) for flag in ("silenced", "degraded") if alarm[flag]]
+    if alarm["acknowledged_by"]:
+        words.append(f"{say('by', language)} {alarm['acknowledged_by']}")
+    return " · ".join(words)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _clock(moment: str | None) -> str:
+    if not moment:
+        return ""
+    raised = datetime.fromisoformat(moment)
+    minutes = int((datetime.now(UTC) - raised).total_seconds() // 60)
+    return f"{raised.astimezone():%H:%M:%S}" + (f" ({minutes} min)" if minutes else "")
+
+
+def _tell(fault: str) -> None:
+    if fault:
+        ui.notify(fault, type="negative", position="top")
