@@ -10,8 +10,10 @@ from agent.demo.process import Child, wait_for_port
 
 _CONFIG = """\
 # Written by the demo. What mosquitto acknowledges it must not forget: it saves its queues at every change.
+# It stays who started it, so that it can write here ("user" means nothing unless root did).
 listener {port} 127.0.0.1
 allow_anonymous true
+user root
 persistence true
 persistence_location {folder}/
 autosave_interval 1
@@ -53,6 +55,5 @@ def _command(folder: Path, port: int, embedded: bool) -> tuple[str, list[str]]:
     config = folder / "mosquitto.conf"
     data = folder / "mosquitto"
     data.mkdir(exist_ok=True)
-    data.chmod(0o777)  # mosquitto gives up root for a user of its own
     config.write_text(_CONFIG.format(port=port, folder=data), encoding="utf-8")
     return "mosquitto", [mosquitto, "-c", str(config)]

@@ -43,8 +43,6 @@ class Plant:
     subscriber: Subscriber
     daemon: Child
     api: Api
-    site: Path
-    socket: Path
     hmi_url: str
     page: Child | None
 
@@ -75,7 +73,7 @@ async def running_plant(wish: Wish, hear: Hear, say: Callable[[str], None]) -> A
         if page is not None:
             await _open(page, hmi_port)
         url = f"http://127.0.0.1:{hmi_port}/" if page else ""
-        yield Plant(boiler, press, broker, subscriber, daemon, api, site, socket, url, page)
+        yield Plant(boiler, press, broker, subscriber, daemon, api, url, page)
 
 
 async def _device(name: str, folder: Path, hear: Hear, stack: AsyncExitStack) -> tuple[Child, int]:

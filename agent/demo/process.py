@@ -132,6 +132,7 @@ class Child:
             if message.get("event") == "ready":
                 self._ready.set()
             self._hear(self.name, message)
+        await process.wait()
         self._ready.set()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from agent.demo.api import Unreachable
 from agent.demo.checks import Checklist
@@ -21,7 +22,7 @@ from agent.demo.delivery import Tally, settle
 from agent.demo.narrator import Narrator
 from agent.demo.plant import Plant, Wish, running_plant
 from agent.demo.process import DemoError
-from agent.demo.scenario import DEMANDS, STEPS, Stage, Step
+from agent.demo.scenario import DEMANDS, STEPS, DaemonGone, Stage, Step
 from agent.demo.summary import Result, percentile, show, write_json
 from agent.demo.usage import CpuMeter, rss_mb
 from agent.demo.world import World
@@ -36,12 +37,11 @@ def run_demo(for_s: float | None, json_path: Path | None, camera: str | None, hm
     """See ``agent.demo.main``."""
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="anshao-demo-"))
-    folder.chmod(0o755)  # mosquitto gives up root, and must still find its folder
     demo = Demo(Wish(folder, _absolute(camera), hmi, hmi_port), for_s, console)
     try:
         result = asyncio.run(demo.run())
     except DemoError as error:
-        console.print(f"[bold red]The demo cannot go on:[/] {error}", highlight=False)
+        console.print(f"[bold red]The demo cannot go on:[/] {escape(str(error))}", highlight=False)
         console.print(f"The logs of its processes are in {folder}")
         return 1
     except KeyboardInterrupt:
@@ -94,8 +94,8 @@ class Demo:
                 await asyncio.sleep(0.5)
             await stage.settle_backlog()
             await stage.acknowledge()
-        except Unreachable as error:
-            self.checks.note("steady", False, f"the daemon does not answer: {error}")
+        except (DaemonGone, *Unreachable) as error:
+            self.checks.note("steady", False, str(error) or "the daemon does not answer")
         finally:
             if stage.backlog is not None:
                 stage.backlog.cancel()

@@ -42,11 +42,11 @@ class Received:
             self.oldest_s = max(self.oldest_s, float(properties.get("age_s", 0)))
 
     def disorder(self) -> list[str]:
-        """Return each place where a lane's numbers do not rise by one, in words."""
+        """Return each place where a lane's numbers do not rise by one from 1 on, in words."""
         return [
             f"{lane}: {before} is followed by {after}"
             for lane, numbers in self.order.items()
-            for before, after in pairwise(numbers)
+            for before, after in pairwise([0, *numbers])
             if after != before + 1
         ]
 

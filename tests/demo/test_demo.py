@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,19 @@ async def _run(tmp_path: Path, *arguments: str, limit_s: float, embedded: bool =
     return process.returncode, output.decode()
 
 
-def _left_behind(tmp_path: Path) -> list[str]:
-    """Return the command lines of processes that still know this test's folder."""
-    found = []
+def _processes(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """Yield pid and command line of each process that knows this test's folder."""
     for entry in Path("/proc").iterdir():
         try:
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode() if entry.name.isdigit() else ""
         except OSError:
             continue
         if str(tmp_path) in line:
-            found.append(line)
-    return found
+            yield int(entry.name), line
+
+
+def _left_behind(tmp_path: Path) -> list[str]:
+    return [line for _, line in _processes(tmp_path)]
 
 
 def _check_form(result: dict[str, Any]) -> None:
@@ -64,7 +67,7 @@ def _check_form(result: dict[str, Any]) -> None:
 async def test_the_whole_story_comes_true(tmp_path: Path) -> None:
     assert find_mosquitto(), "mosquitto is missing: apt-get install mosquitto (tools/test-servers does it)"
     out = tmp_path / "out.json"
-    status, said = await _run(tmp_path, "--for", "60s", "--json", str(out), limit_s=110)
+    status, said = await _run(tmp_path, "--for", "50s", "--json", str(out), limit_s=110)
     result = json.loads(out.read_text(encoding="utf-8"))
     _check_form(result)
     assert [one for one in result["expectations"] if one["ok"] is not True] == [], said
@@ -82,7 +85,7 @@ async def test_the_whole_story_comes_true(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_short_run_with_the_embedded_broker_says_what_it_left_out(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    status, said = await _run(tmp_path, "--for", "20s", "--json", str(out), "--no-hmi", limit_s=70, embedded=True)
+    status, said = await _run(tmp_path, "--for", "19s", "--json", str(out), "--no-hmi", limit_s=70, embedded=True)
     outcomes = {one["name"]: one for one in json.loads(out.read_text(encoding="utf-8"))["expectations"]}
     assert status == 0, said
     assert "the demo's own broker" in said
@@ -96,21 +99,55 @@ async def test_a_short_run_with_the_embedded_broker_says_what_it_left_out(tmp_pa
     assert _left_behind(tmp_path) == []
 
 
-@pytest.mark.slow
-async def test_ctrl_c_ends_it_with_the_summary(tmp_path: Path) -> None:
+async def _start(tmp_path: Path, *arguments: str, until: str) -> tuple[asyncio.subprocess.Process, str]:
+    """Start the demo with its own broker and without a page, and wait until it says ``until``."""
     environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "160", EMBEDDED: "1", "PYTHONUNBUFFERED": "1"}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "--no-hmi", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment
+        *COMMAND,
+        "--no-hmi",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
     )
     assert process.stdout is not None
     said = ""
+    async with asyncio.timeout(40):
+        while until not in said:
+            line = (await process.stdout.readline()).decode()
+            assert line, said
+            said += line
+    return process, said
+
+
+async def _end(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
     async with asyncio.timeout(60):
-        while "Gas rises" not in said:
-            said += (await process.stdout.readline()).decode()
-        process.send_signal(signal.SIGINT)
-        said += (await process.stdout.read()).decode()
-        status = await process.wait()
-    assert status == 0, said
-    assert "Summary" in said
+        said = (await process.stdout.read()).decode()
+        await process.wait()
     assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.slow
+async def test_ctrl_c_ends_it_with_the_summary(tmp_path: Path) -> None:
+    process, _ = await _start(tmp_path, until="Gas rises")
+    process.send_signal(signal.SIGINT)
+    said = await _end(process)
+    assert process.returncode == 0, said
+    assert "Summary" in said
+    assert list(tmp_path.iterdir()) == []
+    assert _left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+async def test_a_daemon_that_dies_is_a_failure(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    process, _ = await _start(tmp_path, "--for", "60s", "--json", str(out), until="Gas rises")
+    os.kill(next(pid for pid, line in _processes(tmp_path) if "agent run" in line), signal.SIGKILL)
+    said = await _end(process)
+    outcomes = {one["name"]: one["ok"] for one in json.loads(out.read_text(encoding="utf-8"))["expectations"]}
+    assert process.returncode == 1, said
+    assert (outcomes["steady"], outcomes["gas_beacon"], outcomes["delivery"]) == (False, False, False)
+    assert outcomes["backlog"] is None
     assert _left_behind(tmp_path) == []

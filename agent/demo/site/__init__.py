@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from string import Template
 
@@ -18,7 +19,7 @@ def write_site(folder: Path, boiler_port: int, press_port: int, broker_port: int
         boiler_port=boiler_port,
         press_port=press_port,
         broker_port=broker_port,
-        camera=camera.replace('"', '\\"'),
+        camera=json.dumps(camera),
         tubes="\n".join(_tube(number) for number in range(TUBES)),
     )
     site.write_text(filled, encoding="utf-8")
