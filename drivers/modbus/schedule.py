@@ -37,25 +37,26 @@ class Schedule:
         self._limits = limits
         self.blocks: Sequence[Block] = plan(spans, limits)
         self.barred: Sequence[Barred] = ()
+        self._probed: Sequence[Block] = ()
         self._is_recovering = False
 
     def probes(self, now_s: float) -> list[Block]:
-        """Release what is due to be asked again.
+        """Release what is due to be asked again, for the poll that ``settle`` ends.
 
         One block per poll, so that bad addresses never delay the good ones; all of them as soon as
         one has recovered, since a device that failed as a whole comes back as a whole.
         """
         due = [each for each in self.barred if self._is_recovering or now_s >= each.until_s]
         due = due if self._is_recovering else due[:1]
-        self._is_recovering = False
         self.barred = [each for each in self.barred if each not in due]
-        return [each.block for each in due]
+        self._probed = [each.block for each in due]
+        return self._probed
 
-    def settle(self, asked: Block, answers: Collection[Answer], now_s: float, is_probe: bool) -> None:
-        """Take in what became of a block that came apart, was refused, or was a probe."""
+    def settle(self, answers: Collection[Answer], now_s: float) -> None:
+        """Take in all the answers of one poll: blocks may have come apart, recovered, or been refused."""
         refused = [Barred(each.block, each.refusal, now_s + RETRY_S) for each in answers if each.refusal]
         kept = [each.block for each in answers if not each.refusal]
-        others = [block for block in self.blocks if block is not asked]
-        self.blocks = joined([*others, *kept], self._limits)
-        self.barred = [*self.barred, *refused]
-        self._is_recovering = self._is_recovering or (is_probe and not refused)
+        if refused or len(kept) != len(self.blocks):
+            self.blocks = joined(kept, self._limits)
+            self.barred = [*self.barred, *refused]
+        self._is_recovering = any(block in kept for block in self._probed)

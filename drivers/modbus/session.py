@@ -63,11 +63,11 @@ class ModbusSession:
         started_s = self._clock.now().mono_s
         probes = self._schedule.probes(started_s)
         samples = [sample for each in self._schedule.barred for sample in self._bad(each.block, each.reason)]
-        for block in self._schedule.blocks:
-            samples += await self._poll(block, started_s + ISOLATE_S)
-        for block in probes:
-            samples += await self._poll(block, started_s + ISOLATE_S, is_probe=True)
-        return samples
+        answers: list[Answer] = []
+        for block in (*self._schedule.blocks, *probes):
+            answers += await self._resolve(block, started_s + ISOLATE_S)
+        self._schedule.settle(answers, self._clock.now().mono_s)
+        return [*samples, *(sample for answer in answers for sample in answer.samples)]
 
     async def fetch(self, points: Collection[str]) -> Sequence[Sample]:
         """Read these points now."""
@@ -98,12 +98,6 @@ class ModbusSession:
         await asyncio.sleep(max(self._next_s - now_s, 0.0))
         now_s = max(now_s, self._next_s)
         self._next_s += self._device.poll * (1 + (now_s - self._next_s) // self._device.poll)
-
-    async def _poll(self, block: Block, until_s: float, is_probe: bool = False) -> list[Sample]:
-        answers = await self._resolve(block, until_s)
-        if is_probe or len(answers) > 1 or answers[0].refusal:
-            self._schedule.settle(block, answers, self._clock.now().mono_s, is_probe)
-        return [sample for answer in answers for sample in answer.samples]
 
     async def _resolve(self, block: Block, until_s: float) -> list[Answer]:
         """Read a block; what the device refuses is halved until only the bad addresses are left without a value."""

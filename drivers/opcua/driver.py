@@ -1,21 +1,14 @@
-"""The OPC UA driver: what it knows before it connects, and how it connects."""
+"""The OPC UA driver: what it knows before it connects."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import importlib
 from collections.abc import Mapping
 
-from asyncua.client.client import Client
-
-from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.ports import Clock, Session
 from drivers.opcua.options import OpcUaDevice, OpcUaPoint
-from drivers.opcua.session import LIFETIME_S, OpcUaSession, limited
-
-logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)  # what it reports reaches the caller as an error
-_NO_WATCHDOG_S = 86400.0
-"""The library's own watchdog stays out of it: the session asks the server itself."""
 
 
 class OpcUaDriver:
@@ -31,29 +24,7 @@ class OpcUaDriver:
         ]
 
     async def connect(self) -> Session:
-        """Build a fresh client and connect it; a client that once failed may be dead for good."""
-        session = OpcUaSession(self._client(), self._device, self._options, self._clock)
-        try:
-            await limited(session.open(), self._device)
-        except BaseException:
-            await session.close()
-            raise
+        """Connect anew. The library is loaded beside the loop, so that other devices are read meanwhile."""
+        client = await asyncio.to_thread(importlib.import_module, "drivers.opcua.client")
+        session: Session = await client.open_session(self._device, self._options, self._clock)
         return session
-
-    def _client(self) -> Client:
-        device = self._device
-        client = Client(device.endpoint, timeout=device.timeout, watchdog_intervall=_NO_WATCHDOG_S)
-        client.session_timeout = int(LIFETIME_S * 1000)
-        if device.username:
-            client.set_user(device.username)
-            client.set_password(_password(device))
-        return client
-
-
-def _password(device: OpcUaDevice) -> str:
-    if device.password_file is None:
-        return ""
-    try:
-        return device.password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise NotConnected(f"password file {device.password_file}: {error.strerror}") from error

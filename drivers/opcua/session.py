@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ LIFETIME_S = 30.0
 """A server forgets our session and subscription so long after the gateway died."""
 CHUNK = 500
 """Nodes in one request; servers have limits of their own, rarely below this."""
+_NONSENSE = (UaError, AssertionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+"""What asyncua raises for answers that it cannot make sense of (found by spoiling some)."""
 _CURRENT_TIME = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
 _STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 _BUILT_IN = range(ua.VariantType.Boolean, ua.VariantType.DiagnosticInfo + 1)
@@ -214,7 +217,7 @@ async def limited(call: Awaitable[T], device: OpcUaDevice) -> T:
             return await call
     except TimeoutError as error:
         raise NotConnected(f"{device.endpoint}: no answer within {device.timeout:g} s") from error
-    except (OSError, UaError, AssertionError) as error:  # asyncua asserts that answers make sense
+    except (OSError, *_NONSENSE) as error:
         raise NotConnected(f"{device.endpoint}: {_words(error)}") from error
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,38 @@ class Silent:
             while data := await reader.read(4096):
                 self._heard.append(data)
                 writer.write(self._answer)
+
+
+class Corrupting:
+    """A TCP proxy before a real server that spoils some of its answers, the same ones for the same seed."""
+
+    def __init__(self, target: int, seed: int) -> None:
+        self._target = target
+        self._random = random.Random(seed)
+        self._server: asyncio.Server | None = None
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        pumps = (self._pump(reader, their_writer, False), self._pump(their_reader, writer, True))
+        self._pumps |= {asyncio.create_task(pump) for pump in pumps}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
+        with closing(writer), suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(self._spoiled(data) if is_answer and self._random.random() < 0.2 else data)
+
+    def _spoiled(self, data: bytes) -> bytes:
+        spoiled = bytearray(data)
+        for _ in range(self._random.choice((1, 2, 8))):
+            spoiled[self._random.randrange(len(spoiled))] = self._random.randrange(256)
+        return bytes(spoiled)

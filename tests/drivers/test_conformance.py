@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality
-from tests.drivers.rigs import RIGS, TIMEOUT_S, Rig, Silent, read_until
+from tests.drivers.rigs import RIGS, TIMEOUT_S, Corrupting, Rig, Silent, read_until
 
 pytestmark = pytest.mark.server
 BOUND_S = 2 * TIMEOUT_S + 2.5
@@ -157,6 +157,26 @@ async def test_who_accepts_and_talks_no_sense_is_not_connected(rig: Rig, answer:
             finally:
                 await session.close()
         assert time.monotonic() - started_s < BOUND_S
+
+
+async def test_spoiled_answers_raise_nothing_but_what_the_contract_names(live: Rig) -> None:
+    async def talk(seed: int) -> None:
+        async with Corrupting(live.server.port, seed) as port:
+            session = None
+            try:
+                session = await live.at_port(port).connect()
+                for _ in range(5):
+                    async with asyncio.timeout(BOUND_S):
+                        await session.read()
+                        await session.write("plc.switch", True)
+            except (NotConnected, Refused):
+                pass
+            finally:
+                if session is not None:
+                    await session.close()
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # pymodbus raises in its callback
+    await asyncio.gather(*map(talk, range(12)))
 
 
 async def test_closing_twice_or_after_a_loss_is_harmless_and_quick(live: Rig) -> None:
