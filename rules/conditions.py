@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-import cel
-
 from agent.core.model import Quality, Sample, Value
 from agent.core.ports import Facts
+from rules.cel_engine import compile_expression
 
 
 class Verdict(NamedTuple):
@@ -80,7 +79,7 @@ class CelCondition:
         """Compile. Raises ValueError with the compiler's words."""
         self.when = when
         self._points = tuple(inputs.items())
-        self._program: Any = cel.compile(when)
+        self._program: Any = compile_expression(when)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from agent.core.clock import SystemClock
 from agent.facts import FactTable
 from agent.health import Health
 from agent.journal import Identity, Journal
+from agent.memory import tidy
 from agent.notify import notify
 from agent.outputs import OutputBus
 from agent.pipeline import Pipeline
@@ -92,6 +93,7 @@ class Agent:
         self.pipeline.refresh(now)
 
     def _outer(self) -> Iterable[Leaf]:
+        yield Leaf("memory", tidy)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 

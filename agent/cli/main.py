@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli import tables
 from agent.client import AgentAway, AgentRefused, Client
 from agent.core.durations import parse_duration
 
@@ -95,7 +94,7 @@ def hmi(
 @app.command()
 def status(socket: Socket = None, as_json: AsJson = False) -> None:
     """Show the whole at a glance."""
-    _show(socket, as_json, "status", tables.status)
+    _show(socket, as_json, "status", "status")
 
 
 @app.command()
@@ -105,7 +104,7 @@ def points(
     as_json: AsJson = False,
 ) -> None:
     """Show live points."""
-    _show(socket, as_json, "points", tables.points, lambda rows: [row for row in rows if wanted in row["id"]])
+    _show(socket, as_json, "points", "points", lambda rows: [row for row in rows if wanted in row["id"]])
 
 
 @app.command()
@@ -115,7 +114,7 @@ def alarms(
     as_json: AsJson = False,
 ) -> None:
     """Show alarms, most urgent first."""
-    _show(socket, as_json, f"alarms?all={int(everything)}", tables.alarms)
+    _show(socket, as_json, f"alarms?all={int(everything)}", "alarms")
 
 
 @app.command()
@@ -180,6 +179,8 @@ def events(
 
 
 def _print_event(event: dict[str, Any], as_json: bool) -> None:
+    from agent.cli import tables
+
     print(json.dumps(event, ensure_ascii=False) if as_json else tables.event(event), flush=True)
 
 
@@ -187,9 +188,11 @@ def _show(
     socket: Path | None,
     as_json: bool,
     what: str,
-    draw: Callable[[Any, str], Any],
+    table: str,
     keep: Callable[[Any], Any] = lambda found: found,
 ) -> None:
+    from agent.cli import tables  # rich takes 0.1 s: not for 'run'
+
     with _telling():
         client = Client(socket)
         found = keep(client.get(what))
@@ -197,7 +200,7 @@ def _show(
             print(json.dumps(found, indent=1, ensure_ascii=False))
             return
         language = "en" if what == "status" else client.get("status")["gateway"]["language"]
-        tables.show(draw(found, language))
+        tables.show(getattr(tables, table)(found, language))
 
 
 def _who(operator: str) -> str:

@@ -28,6 +28,8 @@ POISON_TRIES = 5
 POISON_PAUSE_S = 1.0
 ANSWER_LIMIT_S = 30.0
 """A broker that keeps the line but acknowledges nothing for so long is left."""
+LONGEST_WAIT_S = 5.0
+"""Between two attempts to connect: a broker that is back is found soon, and one attempt costs little."""
 _FETCH = 100
 
 
@@ -76,12 +78,12 @@ class Uplink:
         """Connect and drain until cancelled."""
         loop = asyncio.get_running_loop()
         self._journal.on_commit.append(lambda _: _later(loop, self._nudge))
-        waits = delays(0.5, 30.0)
+        waits = delays(0.5, LONGEST_WAIT_S)
         while True:
             for broker in self._options.brokers:
                 was_online = await self._try(broker)
                 if was_online:
-                    waits = delays(0.5, 30.0)
+                    waits = delays(0.5, LONGEST_WAIT_S)
                     break
             await asyncio.sleep(next(waits))
 
