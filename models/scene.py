@@ -37,7 +37,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One picture's result: ``whole`` is the union of the zones."""
+    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture."""
 
     whole: Count
     zones: Mapping[str, Count]
@@ -61,7 +61,8 @@ class Scene:
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
-        return Judgement(_count(people, self._zones), counts, [self._show(track, where) for track, where in people])
+        shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
+        return Judgement(_count(people, self._zones), counts, shown)
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""

@@ -15,10 +15,9 @@ import time
 from collections import deque
 from typing import BinaryIO
 
-# Before anything loads the libraries: no telemetry, RTSP over TCP, one quiet thread.
+# Before anything loads the libraries: no telemetry, RTSP over TCP.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
-os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp"
 
 import cv2
 
