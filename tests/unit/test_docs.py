@@ -1,0 +1,58 @@
+"""Every sample in the documents is read by the code that it is about."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from agent.app.plan import load_plan
+from agent.core.clock import ManualClock
+from agent.core.model import EventDraft, Instant, Lane
+from agent.journal.envelope import Identity, envelope
+
+ROOT = Path(__file__).parents[2]
+RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
+
+
+def samples(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    blocks = re.findall(rf"^( *)```{language}\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in blocks]
+
+
+def test_the_samples_of_site_md_make_one_site(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("\n".join(samples("docs/site.md", "yaml")), encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    alarms = {rule.definition.id for rule in plan.rules}
+    assert {"furnace.comms", "gate.blind", "siren.failed", "gateway.journal", "gateway.uplink", "gas.H"} <= alarms
+    assert {"gate.persons", "gate.walkway.no_helmet", "gate.camera_ok", "furnace.online"} <= set(plan.points)
+
+
+def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
+    site, rules = samples("README.md", "yaml")
+    (tmp_path / "site.yaml").write_text(site, encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    assert {"furnace_hot.H", "furnace_hot.HH"} <= {rule.definition.id for rule in plan.rules}
+
+
+def test_the_sample_event_has_the_fields_of_a_real_one() -> None:
+    (sample,) = samples("docs/events.md", "json")
+    now: Instant = ManualClock().now()
+    draft = EventDraft("alarm.transition", Lane.ALARM, "gas.HH", {}, now)
+    real = envelope(draft, Identity("hall-3", "works", "hall-3", "0.1.0"), 42, "")
+    assert set(json.loads(sample)) == set(real)
+    assert json.loads(sample)["source"] == real["source"] and json.loads(sample)["type"] == real["type"]
+
+
+def test_no_link_of_the_documents_is_dead() -> None:
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+    dead = [
+        f"{document.name}: {link}"
+        for document in documents
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
+        if not (document.parent / link).exists()
+    ]
+    assert dead == []
