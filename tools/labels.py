@@ -1,0 +1,125 @@
+"""Reads the labelled pictures of the two public PPE sets: persons, and whose helmet and vest is whose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from models.detection import Box
+from models.geometry import overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A labelled person; None where the labels say nothing."""
+
+    box: Box
+    helmet: bool | None
+    vest: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture of a data set."""
+
+    source: str
+    picture: Path
+    persons: Sequence[Truth]
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Class numbers of a data set; True: worn."""
+
+    person: int
+    heads: Mapping[int, bool]
+    vests: Mapping[int, bool]
+
+
+SETS = {
+    "css": Classes(5, {0: True, 2: False}, {7: True, 4: False}),
+    "iaesp": Classes(3, {0: True, 1: False, 2: False}, {}),
+}
+Item = tuple[int, Box]
+Distance = Callable[[Box, Box], float | None]
+
+
+def held_out(data: Path, most: int) -> Iterator[Labelled]:
+    """Yield the held-out pictures under ``data``, at most ``most``, taken evenly. Raises OSError without them."""
+    names: list[str] = json.loads((data / "data/split.json").read_text())["held"]
+    step = max(1, -(-len(names) // most))
+    for name in names[::step]:
+        path = data / name
+        yield Labelled(path.parts[-4], path, _persons(path, SETS[path.parts[-4]]))
+
+
+def _persons(path: Path, classes: Classes) -> list[Truth]:
+    items = list(_items(path))
+    persons = [box for kind, box in items if kind == classes.person]
+    heads = _owners(persons, [item for item in items if item[0] in classes.heads], _head_distance)
+    vests = _owners(persons, [item for item in items if item[0] in classes.vests], _vest_distance)
+    return [
+        Truth(box, _worn(heads.get(number), classes.heads), _worn(vests.get(number), classes.vests))
+        for number, box in enumerate(persons)
+    ]
+
+
+def _worn(kind: int | None, table: Mapping[int, bool]) -> bool | None:
+    return None if kind is None else table[kind]
+
+
+def _items(path: Path) -> Iterator[Item]:
+    """Yield class and box in pixels from the label file beside the picture; a polygon becomes its box."""
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise OSError(f"{path} is not a picture")
+    height, width = picture.shape[:2]
+    labels = path.parent.parent / "labels" / f"{path.stem}.txt"
+    for line in labels.read_text().splitlines():
+        kind, *numbers = (float(word) for word in line.split())
+        if len(numbers) == 4:
+            x, y, w, h = numbers
+            corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        else:
+            corners = (min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2]))
+        yield int(kind), Box(corners[0] * width, corners[1] * height, corners[2] * width, corners[3] * height)
+
+
+def _owners(persons: Sequence[Box], items: Sequence[Item], distance: Distance) -> dict[int, int]:
+    """Give each item to the nearest person that has none yet; return class by person."""
+    pairs = sorted(
+        (far, number, index)
+        for number, person in enumerate(persons)
+        for index, (_, box) in enumerate(items)
+        if (far := distance(person, box)) is not None
+    )
+    owned: dict[int, int] = {}
+    used: set[int] = set()
+    for _, number, index in pairs:
+        if number not in owned and index not in used:
+            owned[number] = items[index][0]
+            used.add(index)
+    return owned
+
+
+def _head_distance(person: Box, head: Box) -> float | None:
+    """Return how far ``head`` is from where the person's head should be; None when it cannot be theirs."""
+    (x, y), width, height = head.centre, person.width, person.height
+    across = abs(x - person.centre[0]) / width
+    down = y - person.top
+    if across > 0.6 or not -0.15 * height < down < 0.7 * height or head.width > 1.3 * width:
+        return None
+    return across + 1.5 * abs(down - min(0.12 * height, 0.35 * width)) / height
+
+
+def _vest_distance(person: Box, vest: Box) -> float | None:
+    """Return how far ``vest`` is from where the person's chest should be; None when it cannot be theirs."""
+    if vest.area <= 0 or overlap(person, vest) < 0.6 * vest.area:
+        return None
+    (x, y), (px, _) = vest.centre, person.centre
+    aside, off = abs(x - px) / person.width, abs(y - person.top - 0.4 * person.height) / person.height
+    return aside + off - 0.5 * vest.area / person.area
