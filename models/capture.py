@@ -87,7 +87,7 @@ class Grabber(threading.Thread):
                 self._play()
                 self._slot.lose("the file has ended")
                 return
-            except SourceLost as lost:
+            except (SourceLost, cv2.error) as lost:
                 self._slot.lose(redact(str(lost)))
             wait_s = _FIRST_WAIT_S if self._slot.received > before else wait_s
             time.sleep(wait_s * random.uniform(0.8, 1.2))

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from typing import BinaryIO
@@ -131,19 +132,29 @@ def load(options: CameraOptions) -> Vision:
     try:
         bundle = load_bundle(options.bundle)
         vision = Vision(bundle)
+        faults = golden_faults(bundle, vision)
     except ConfigError as error:
         sys.exit(str(error))
-    faults = golden_faults(bundle, vision)
+    except Exception as error:  # noqa: BLE001 - whatever a runtime throws at a network it cannot run
+        sys.exit(f"model {options.bundle} cannot be run: {error}")
     if faults:
         sys.exit(f"model {bundle.title} does not give its golden answers: {'; '.join(faults)}")
     vision.tune(options.person_threshold, options.helmet_threshold, options.vest_threshold)
     return vision
 
 
+def die_of(fault: threading.ExceptHookArgs) -> None:
+    """End the process when one of its threads dies: a worker without a grabber would be blind for ever."""
+    sys.__excepthook__(fault.exc_type, fault.exc_value or fault.exc_type(), fault.exc_traceback)
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main() -> None:
     """Run one camera."""
     order = json.loads(sys.stdin.readline())
     die_with(order["parent"])
+    threading.excepthook = die_of
     os.nice(_NICE)
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])

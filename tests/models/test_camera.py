@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -17,8 +18,10 @@ import pytest
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality
+from models.options import BUNDLED
 from models.watch import PictureWatch
 from tests.models.cameras import YARD, camera, connected, gone, is_blind, read_until, sees
+from tests.models.mjpeg import MjpegCamera
 
 FACTS = {
     "gate.persons",
@@ -181,3 +184,26 @@ def write_video(path: Path, seconds: int, brightness: int = 120) -> None:
         change = random.integers(0, 20, still.shape)
         writer.write(((still + change + brightness) if brightness else np.zeros_like(still)).astype(np.uint8))
     writer.release()
+
+
+async def test_a_stream_over_http_is_seen_and_its_silence_is_blindness() -> None:
+    server = MjpegCamera(YARD)
+    try:
+        async with connected(camera(server.url, timeout=2.0)) as session:
+            await read_until(session, lambda facts: (facts["gate.no_helmet"].value or 0) != 0)
+            server.hanging.set()
+            await read_until(session, is_blind, limit_s=6)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def test_a_network_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(BUNDLED / "ppe", tmp_path / "ppe"))
+    (bundle / "wearing.onnx").write_bytes(b"not a network")
+    manifest = (bundle / "manifest.yaml").read_text()
+    known = hashlib.sha256((BUNDLED / "ppe/wearing.onnx").read_bytes()).hexdigest()
+    other = hashlib.sha256(b"not a network").hexdigest()
+    (bundle / "manifest.yaml").write_text(manifest.replace(known, other))
+    with pytest.raises(NotConnected, match=r"ended with status 1: model .*/ppe cannot be run: "):
+        await camera(model=str(bundle)).connect()
