@@ -14,7 +14,8 @@ from agent.hmi.texts import named, say
 
 _SIGNS = {"P1": "⛔", "P2": "▲", "P3": "◆", "P4": "●"}
 _COLOURS = {"P1": "#ff3b30", "P2": "#ff6b4a", "P3": "#ffc400", "P4": "#e8d44d"}
-_KINDS = {"siren": "🔊", "red": "🔴", "yellow": "🟡", "green": "🟢", "blue": "🔵"}
+_LAMPS = {"red": "#ff3b30", "yellow": "#ffc400", "green": "#4caf50", "blue": "#4aa3ff"}
+_DARK = "#56616e"
 _CSS = """
 body { background: #10151c; color: #e8edf2; }
 .q-card { background: #19212b; box-shadow: none; border: 1px solid #2a3542; }
@@ -131,7 +132,10 @@ class Page:
         for output in outputs:
             good = output["confirmed"]
             with ui.card().classes("w-full py-2"), ui.row().classes("w-full items-center gap-3"):
-                ui.label(f"{_KINDS.get(output['kind'], '')} {output['id']}").classes("text-lg font-bold grow")
+                lit = (output["seen"] or "off") != "off"
+                colour = _LAMPS.get(output["kind"], "#ff6b4a") if lit else _DARK
+                ui.icon("campaign" if output["kind"] == "siren" else "lightbulb", size="28px").style(f"color: {colour}")
+                ui.label(output["id"]).classes("text-lg font-bold grow")
                 seen = say(output["seen"] or "–", language)
                 ui.label(
                     f"{say('wanted', language)} {say(output['wanted'], language)} · {say('seen', language)} {seen}"
@@ -144,7 +148,9 @@ class Page:
         self._pictures.clear()
         for camera in cameras:
             with ui.card().classes("w-full p-2"):
-                ui.label(f"📷 {camera}").classes("text-lg")
+                with ui.row().classes("items-center gap-2"):
+                    ui.icon("videocam", size="24px")
+                    ui.label(camera).classes("text-lg")
                 image = (
                     ui.image().classes("w-full").props(f'no-spinner no-transition alt="{say("no_picture", language)}"')
                 )

@@ -29,7 +29,8 @@ class Server:
         self, command: Sequence[str], port: int, ready: str | None = "ready", env: Mapping[str, str] | None = None
     ) -> None:
         self.command, self.port, self._ready = list(command), port, ready
-        self._env = {**os.environ, **(env or {})}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        self._env = {**inherited, **(env or {})}
         self.process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
         self._reader: threading.Thread | None = None

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent.api import serve
+from tests.view import FakeView, event
+
+
+@pytest.fixture
+async def view(tmp_path: Path) -> AsyncIterator[FakeView]:
+    fake = FakeView()
+    async with serve(fake, tmp_path / "a.sock"):
+        yield fake
+
+
+@pytest.fixture
+async def http(tmp_path: Path, view: FakeView) -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.UnixConnector(str(tmp_path / "a.sock"))
+    async with aiohttp.ClientSession("http://agent/v1/", connector=connector) as session:
+        yield session
+
+
+async def answer(response: Any) -> tuple[int, Any]:
+    async with response as found:
+        return found.status, await found.json()
+
+
+async def test_reads(http: aiohttp.ClientSession) -> None:
+    assert (await answer(http.get("status")))[1]["gateway"]["id"] == "gw"
+    assert len((await answer(http.get("points")))[1]) == 2
+    assert [row["id"] for row in (await answer(http.get("alarms")))[1]] == ["gas.HH", "bare_head", "level.L"]
+    assert len((await answer(http.get("alarms?all=1")))[1]) == 4
+    assert [each["seq"] for each in (await answer(http.get("events?limit=2")))[1]] == [2, 3]
+
+
+async def test_acts_in_the_name_of_somebody(http: aiohttp.ClientSession, view: FakeView) -> None:
+    who = {"operator": "li", "via": "hmi", "note": "seen"}
+    assert await answer(http.post("alarms/gas.HH/acknowledge", json=who)) == (200, {"acknowledged": True})
+    assert await answer(http.post("alarms/gas.HH/acknowledge", json=who)) == (200, {"acknowledged": False})
+    assert await answer(http.post("silence", json=who)) == (200, {"silenced": 2})
+    assert await answer(http.post("outputs/test", json={**who, "seconds": 2, "outputs": ["siren"]})) == (
+        200,
+        {"testing": 2.0},
+    )
+    assert [act[0] for act in view.done] == ["acknowledge", "acknowledge", "silence", "test"]
+    assert view.done[0][2].name == "li" and view.done[0][2].via == "hmi" and view.done[0][2].note == "seen"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        ("alarms/gas.HH/acknowledge", {}, 400, "operator: Field required"),
+        ("alarms/gas.HH/acknowledge", {"operator": ""}, 400, "operator"),
+        ("alarms/gas.HH/acknowledge", {"operator": "li", "nots": ""}, 400, "nots: Extra inputs"),
+        ("alarms/gas.H/acknowledge", {"operator": "li"}, 404, "there is no 'gas.H'; did you mean 'gas.HH'?"),
+        ("outputs/test", {"operator": "li", "seconds": 999}, 400, "less than or equal to 60"),
+        ("nothing", {}, 404, "POST /v1/nothing: Not Found"),
+    ],
+)
+async def test_says_what_is_wrong(
+    http: aiohttp.ClientSession, path: str, body: dict[str, Any], status: int, words: str
+) -> None:
+    found, told = await answer(http.post(path, json=body))
+    assert found == status and words in told["error"]
+
+
+async def test_garbage_is_a_400(http: aiohttp.ClientSession) -> None:
+    status, told = await answer(http.post("silence", data=b"\xff{"))
+    assert status == 400 and "JSON" in told["error"]
+
+
+async def test_pictures(http: aiohttp.ClientSession, view: FakeView) -> None:
+    assert (await answer(http.get("cameras/gate/picture")))[0] == 503
+    view.jpeg = b"\xff\xd8jpeg"
+    async with http.get("cameras/gate/picture") as response:
+        assert response.content_type == "image/jpeg" and await response.read() == view.jpeg
+    assert (await answer(http.get("cameras/gat/picture")))[1]["error"] == "there is no 'gat'; did you mean 'gate'?"
+
+
+async def test_the_stream_tells_as_it_happens(http: aiohttp.ClientSession, view: FakeView) -> None:
+    async with http.get("stream") as response:
+        view.events_.put_nowait(event(9))
+        async with asyncio.timeout(3.0):
+            line = await response.content.readline()
+    assert json.loads(line.removeprefix(b"data: "))["seq"] == 9
+
+
+async def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(tmp_path: Path, view: FakeView) -> None:
+    with pytest.raises(OSError, match=r"listens at .* already; stop it, or give this one another --socket"):
+        async with serve(FakeView(), tmp_path / "a.sock"):
+            pass
+    (tmp_path / "dead.sock").touch()
+    async with serve(FakeView(), tmp_path / "dead.sock"):
+        assert (tmp_path / "dead.sock").stat().st_mode & 0o777 == 0o660

@@ -1,0 +1,109 @@
+"""The command line against an agent in memory, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.api import serve
+from agent.cli.main import app
+from tests.view import FakeView
+
+
+@pytest.fixture
+def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeView]:
+    """Serve in a thread, since the command line is synchronous."""
+    fake, started, loop = FakeView(), threading.Event(), asyncio.new_event_loop()
+    socket = tmp_path / "a.sock"
+    monkeypatch.setenv("ANSHAO_SOCKET", str(socket))
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with serve(fake, socket):
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    assert started.wait(5)
+    yield fake
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+
+
+def anshao(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.output
+
+
+def test_status_for_people_and_for_programs(view: FakeView) -> None:
+    code, text = anshao("status")
+    assert code == 0
+    for words in ("gw  works/hall", "P1 1, P2 1, P3 1", "2 unacknowledged", "offline mqtt://centre", "up 62min", "siren"):
+        assert words in text
+    assert json.loads(anshao("status", "--json")[1])["gateway"]["id"] == "gw"
+
+
+def test_points_can_be_filtered_and_say_why_they_are_bad(view: FakeView) -> None:
+    code, text = anshao("points", "lost")
+    assert code == 0 and "illegal data address" in text and "room.gas" not in text
+    assert [row["id"] for row in json.loads(anshao("points", "--json")[1])] == ["room.gas", "room.lost"]
+
+
+def test_alarms_speak_the_language_of_the_gateway(view: FakeView) -> None:
+    assert "Alarm gas.HH" in anshao("alarms")[1]
+    view.language = "zh"
+    assert "报警 gas.HH" in anshao("alarms")[1]
+
+
+def test_acknowledge_and_silence(view: FakeView) -> None:
+    assert anshao("ack", "gas.HH", "--operator", "li", "--note", "seen") == (0, "gas.HH: acknowledged\n")
+    assert anshao("ack", "gas.HH", "--operator", "li")[1] == "gas.HH: there was nothing to acknowledge\n"
+    assert anshao("ack", "all", "--operator", "li")[1] == "bare_head: acknowledged\n"
+    assert anshao("silence", "--operator", "li") == (0, "2 alarm(s) silenced\n")
+    kind, _, who = view.done[0]
+    assert (kind, who.name, who.via) == ("acknowledge", "li", "cli")
+
+
+def test_test_outputs(view: FakeView) -> None:
+    code, text = anshao("test-outputs", "siren", "--seconds", "1500ms", "--operator", "li")
+    assert code == 0 and "1.5 s" in text
+    assert view.done[0][:3] == ("test", 1.5, ["siren"])
+    code, text = anshao("test-outputs", "--seconds", "2")
+    assert code == 2 and "not a duration" in text
+
+
+def test_events(view: FakeView) -> None:
+    lines = anshao("events", "--limit", "2")[1].splitlines()
+    assert len(lines) == 2 and "alarm/3" in lines[1] and "raised unacknowledged 41.5" in lines[1]
+    assert [json.loads(line)["seq"] for line in anshao("events", "--json")[1].splitlines()] == [1, 2, 3]
+
+
+def test_a_mistake_is_one_line_and_exit_1(view: FakeView) -> None:
+    assert anshao("ack", "gas.H", "--operator", "li") == (1, "anshao: there is no 'gas.H'; did you mean 'gas.HH'?\n")
+
+
+def test_nobody_there_is_one_line_and_exit_3(tmp_path: Path) -> None:
+    started_s = time.monotonic()
+    command = [sys.executable, "-m", "agent", "status", "--socket", str(tmp_path / "none.sock")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and done.stdout == ""
+    assert done.stderr.startswith(f"anshao: no agent answers at {tmp_path}/none.sock") and done.stderr.count("\n") == 1
+    assert time.monotonic() - started_s < 3.0
+
+
+def test_run_with_a_faulty_site_starts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("gateway: {id: x}\n")
+    command = [sys.executable, "-m", "agent", "run", str(tmp_path / "site.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "site.yaml:1:1: 'site' is missing; add it" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,92 @@
+"""The operators' page in a real browser: what it shows, that it acts, and that it never shows old data as live."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from agent.api import serve
+from tests.fakes import until
+from tests.servers.process import Server, free_port
+from tests.view import FakeView
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    assert Path("/usr/bin/chromium").exists(), "chromium is missing: run tools/test-servers"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
+        yield await browser.new_page(viewport={"width": 1600, "height": 1000})
+        await browser.close()
+
+
+@pytest.fixture
+def hmi(tmp_path: Path) -> Server:
+    port = free_port()
+    socket = str(tmp_path / "a.sock")
+    return Server([sys.executable, "-m", "agent", "hmi", "--socket", socket, "--port", str(port)], port, ready=None)
+
+
+async def test_the_page(page: Page, hmi: Server, tmp_path: Path) -> None:
+    view, hosts = FakeView(), set[str]()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname or ""))
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    try:
+        async with serve(view, tmp_path / "a.sock"):
+            hmi.start()
+            await page.goto(f"http://127.0.0.1:{hmi.port}/")
+            await page.get_by_text("Alarm gas.HH", exact=True).wait_for()
+            await shows_what_matters(page)
+            await acknowledging_works(page, view)
+        await page.get_by_text("NO DATA FROM THE AGENT").wait_for(timeout=6000)
+        async with serve(view, tmp_path / "a.sock"):
+            await page.get_by_text("NO DATA FROM THE AGENT").wait_for(state="hidden", timeout=6000)
+    finally:
+        hmi.kill()
+    assert hosts == {"127.0.0.1"}, "the page must work without any other host"
+    assert faults == []
+
+
+async def shows_what_matters(page: Page) -> None:
+    text = await page.inner_text("body")
+    order = [text.index(words) for words in ("Alarm gas.HH", "Alarm bare_head", "Alarm level.L")]
+    assert order == sorted(order), "most urgent first"
+    for words in ("P1", "Leave the room", "acknowledged by li", "not a safety instrumented system", "does not follow"):
+        assert words in text
+    for words in ("room.lost", "illegal data address", "Centre offline"):
+        assert words in text
+    assert not await page.get_by_text("NO DATA FROM THE AGENT").is_visible()
+
+
+async def acknowledging_works(page: Page, view: FakeView) -> None:
+    button = page.get_by_role("button", name="Acknowledge").first
+    await button.click()
+    await page.get_by_text("Enter your name first").wait_for()
+    assert view.done == []
+    await page.get_by_label("Your name").fill("li")
+    await button.click()
+    await until(lambda: view.done != [])
+    assert view.done[0][:2] == ("acknowledge", "gas.HH")
+    assert (view.done[0][2].name, view.done[0][2].via) == ("li", "hmi")
+
+
+def test_the_agent_never_loads_the_page_or_the_models() -> None:
+    code = (
+        "import agent.app.main, sys; "
+        "print([name for name in ('nicegui', 'numpy', 'cv2', 'onnxruntime') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
