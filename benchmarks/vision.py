@@ -20,10 +20,10 @@ from agent.core.clock import SystemClock
 from benchmarks.row import Row, row
 from models import CAMERA
 from models.bundle import load_bundle
-from models.camera import CameraSession
 from models.inference import Picture, Vision, open_session
 from models.options import BUNDLED, CameraOptions
 from models.scene import Scene
+from models.session import CameraSession
 
 YARD = Path(__file__).parents[1] / "agent/demo/footage/yard.mp4"
 FPS, WARM_UP_S, SECONDS = 5.0, 3.0, 15.0

@@ -12,7 +12,8 @@ from typing import Any
 from agent.core.clock import SystemClock
 from agent.core.model import Sample
 from models import CAMERA
-from models.camera import CameraDriver, CameraSession
+from models.camera import CameraDriver
+from models.session import CameraSession
 
 FOOTAGE = Path(__file__).parents[2] / "agent/demo/footage"
 YARD = FOOTAGE / "yard.mp4"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.core.document import Document
-from models.options import CameraOptions
+from models.options import BUNDLED, CameraOptions
 from models.redaction import redact
 
 TRIANGLE = "[[0, 0], [1, 0], [1, 1]]"
@@ -106,3 +106,9 @@ def test_passwords_are_taken_out(text: str, clean: str) -> None:
 
 def test_options_do_not_show_the_password() -> None:
     assert "secret" not in repr(CameraOptions(source="rtsp://u:secret@cam/1"))
+
+
+def test_the_sample_in_the_readme_is_right(tmp_path: Path) -> None:
+    text = (BUNDLED / "README.md").read_text().split("```yaml\n")[1].split("```")[0]
+    options, faults = Document(str(tmp_path / "site.yaml"), text).read(CameraOptions, ("gate",))
+    assert not faults and options is not None and list(options.zones) == ["walkway"]
