@@ -114,6 +114,16 @@ def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverTyp
     return site
 
 
+def rule_files(path: Path) -> tuple[Path, ...]:
+    """Return the rule files that a site names and that exist, whatever else is wrong with the site."""
+    try:
+        named = Document.load(path).at(("rules",))
+    except ConfigError:
+        return ()
+    files = [path.parent / str(file) for file in named] if isinstance(named, list) else []
+    return tuple(file for file in files if file.is_file())
+
+
 class _Reader:
     def __init__(self, document: Document, path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> None:
         self.faults: list[Fault] = []

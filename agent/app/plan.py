@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from agent.app import builtin
-from agent.config import OutputOptions, Site, load_site
+from agent.config import OutputOptions, Site, load_site, rule_files
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
@@ -49,7 +49,7 @@ class Plan:
 
 def load_plan(path: Path) -> Plan:
     """Read the site file and its rule files. Raises ConfigError with every fault of all of them."""
-    site = load_site(path, REGISTRY, CAMERA)
+    site = _site(path)
     drivers = site.build(SystemClock())
     points = {point.id: point for point in _points(site, drivers)}
     written = load_rules(site.rules, points, site.outputs)
@@ -64,6 +64,18 @@ def load_plan(path: Path) -> Plan:
         {name: options.backup for name, options in site.outputs.items() if options.backup},
         _revision(site.rules),
     )
+
+
+def _site(path: Path) -> Site:
+    """Read the site; if it has faults, add those of its rules that can be told without it."""
+    try:
+        return load_site(path, REGISTRY, CAMERA)
+    except ConfigError as site_error:
+        try:
+            load_rules(rule_files(path), {}, (), known=False)
+        except ConfigError as rule_error:
+            raise ConfigError([*site_error.faults, *rule_error.faults]) from None
+        raise
 
 
 def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:

@@ -48,7 +48,14 @@ def anshao(*arguments: str) -> tuple[int, str]:
 def test_status_for_people_and_for_programs(view: FakeView) -> None:
     code, text = anshao("status")
     assert code == 0
-    for words in ("gw  works/hall", "P1 1, P2 1, P3 1", "2 unacknowledged", "offline mqtt://centre", "up 62min", "siren"):
+    for words in (
+        "gw  works/hall",
+        "P1 1, P2 1, P3 1",
+        "2 unacknowledged",
+        "offline mqtt://centre",
+        "up 62min",
+        "siren",
+    ):
         assert words in text
     assert json.loads(anshao("status", "--json")[1])["gateway"]["id"] == "gw"
 
