@@ -96,7 +96,7 @@ class Grabber(threading.Thread):
     def _play(self) -> None:
         capture = open_source(self._options)
         try:
-            pictures = self._file(capture) if self._options.is_file else _stream(capture)
+            pictures = self._file(capture) if self._options.is_file else _stream(capture, self._options.timeout)
             for picture in pictures:
                 self._slot.put(picture, time.monotonic())
         finally:
@@ -123,10 +123,12 @@ class Grabber(threading.Thread):
                 capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
 
 
-def _stream(capture: Any) -> Iterator[Picture]:
+def _stream(capture: Any, limit_s: float) -> Iterator[Picture]:
+    """Yield a stream's pictures. One that took as long as the limit is an old one, flushed out of the decoder."""
     while True:
+        began_s = time.monotonic()
         there, picture = capture.read()
-        if not there:
+        if not there or time.monotonic() - began_s > 0.9 * limit_s:
             raise SourceLost("the stream stopped")
         yield picture
 

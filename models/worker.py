@@ -16,9 +16,9 @@ import time
 from collections import deque
 from typing import BinaryIO
 
-# Before anything loads the libraries: no telemetry, RTSP over TCP.
+# Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp"
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|analyzeduration;2000000"
 
 import cv2
 
