@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import BinaryIO
 
 # Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
@@ -155,7 +156,8 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     die_with(order["parent"])
     threading.excepthook = die_of
-    os.nice(_NICE)
+    with suppress(PermissionError):  # a sandbox may forbid it; the alarms have a process of their own anyway
+        os.nice(_NICE)
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)

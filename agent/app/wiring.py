@@ -44,7 +44,7 @@ class Agent:
         self.clock, self.socket = clock, socket
         options = site.gateway
         who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.rules_revision)
-        self.journal = Journal(state / "journal.db", who, clock)
+        self.journal = Journal(state / "journal.db", who, clock, sends=site.uplink is not None)
         self.engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}

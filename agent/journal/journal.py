@@ -46,16 +46,18 @@ class JournalStats:
 class Journal:
     """Implements ``agent.core.ports.Recorder``; use it as a context manager.
 
-    ``last_seq`` is the journal number of the newest event on disk.
+    ``last_seq`` is the journal number of the newest event on disk. Without ``sends`` (a site with no
+    uplink) events are kept and pruned, but wait for nobody.
     ``on_commit`` is called from the journal's thread with the envelopes of each commit.
     """
 
-    def __init__(self, path: Path, who: Identity, clock: Clock) -> None:
+    def __init__(self, path: Path, who: Identity, clock: Clock, sends: bool = True) -> None:
         self.path = path
         self.stats = JournalStats()
         self.last_seq = 0
         self.on_commit: list[Callable[[list[dict[str, Any]]], None]] = []
         self._who = who
+        self._sends = sends
         self._clock = clock
         self._lock = threading.Lock()
         self._events: deque[EventDraft] = deque()
@@ -179,13 +181,13 @@ class Journal:
     def _open(self) -> Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return Store(self.path, self._who)
+            return Store(self.path, self._who, self._sends)
         except Damaged as error:
             aside = self._set_aside()
             log.error("journal damaged, a new one is begun", reason=str(error), kept=aside.name)
             details = {"file": aside.name}
             self.record([self._loss("journal", 0, f"the file is damaged ({error}); it was kept", details)], ())
-            return Store(self.path, self._who)
+            return Store(self.path, self._who, self._sends)
 
     def _set_aside(self) -> Path:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -51,9 +51,11 @@ class Damaged(Exception):  # noqa: N818 - a state of the file; the journal then 
 class Store:
     """One open file. Every method may raise sqlite3.Error; the connection is then not to be used again."""
 
-    def __init__(self, path: Path, who: Identity) -> None:
+    def __init__(self, path: Path, who: Identity, sends: bool = True) -> None:
+        """Open or make the file; without ``sends`` there is no uplink, and nothing is put into the outbox."""
         self.path = path
         self._who = who
+        self._sends = sends
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
         try:
             self._prepare()
@@ -194,7 +196,8 @@ class Store:
         )
         body["journalseq"] = cursor.lastrowid
         body["hash"] = digest
-        self._db.execute("INSERT INTO outbox (seq, rank) VALUES (?, ?)", (cursor.lastrowid, RANK[draft.lane]))
+        if self._sends:
+            self._db.execute("INSERT INTO outbox (seq, rank) VALUES (?, ?)", (cursor.lastrowid, RANK[draft.lane]))
         return digest
 
     def _save_alarms(self, alarms: Sequence[Alarm]) -> None:

@@ -61,6 +61,12 @@ async def test_lanes_have_their_order_and_alarms_go_first(tmp_path: Path) -> Non
         assert await journal.verify() == []
 
 
+async def test_without_an_uplink_nothing_waits_for_one(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db", WHO, SystemClock(), sends=False) as journal:
+        journal.record([draft("a1")], ())
+        assert len(await settled(journal, 1)) == 1 and await journal.pending(10) == []
+
+
 async def test_the_envelope_is_a_cloudevent_that_says_where_it_comes_from(tmp_path: Path) -> None:
     with make(tmp_path) as journal:
         journal.record([draft("a1")], ())
