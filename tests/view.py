@@ -83,6 +83,9 @@ class FakeView:
             raise KeyError(camera)
         return self.jpeg
 
+    async def settle(self) -> None:
+        self.done.append(("settle",))
+
     def acknowledge(self, id_: str, operator: Operator) -> bool:
         row = next((row for row in self.rows if row["id"] == id_), None)
         if row is None:

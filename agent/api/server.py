@@ -103,12 +103,15 @@ async def _picture(request: web.Request) -> web.Response:
 async def _acknowledge(request: web.Request) -> web.Response:
     body = await _read(request, _Body)
     done = request.app[_VIEW].acknowledge(request.match_info["alarm"], body.who())
+    await request.app[_VIEW].settle()
     return web.json_response({"acknowledged": done})
 
 
 async def _silence(request: web.Request) -> web.Response:
     body = await _read(request, _Silence)
-    return web.json_response({"silenced": request.app[_VIEW].silence(body.alarm, body.who())})
+    silenced = request.app[_VIEW].silence(body.alarm, body.who())
+    await request.app[_VIEW].settle()
+    return web.json_response({"silenced": silenced})
 
 
 async def _test(request: web.Request) -> web.Response:

@@ -160,6 +160,9 @@ class GatewayView(Protocol):
     def picture(self, camera: str) -> bytes | None:
         """Return the newest annotated JPEG of a camera."""
 
+    async def settle(self) -> None:
+        """Wait, a second at most, until what was done is on the disk."""
+
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge; False when there was nothing to acknowledge."""
 

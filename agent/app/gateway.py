@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -103,6 +105,12 @@ class Gateway:
         if camera not in self._plan.site.cameras:
             raise KeyError(camera)
         return cast(PictureSource, self._plan.drivers[camera]).picture()
+
+    async def settle(self) -> None:
+        """Wait until what was done is on the disk: who is told "acknowledged" may rely on it."""
+        with suppress(sqlite3.Error, TimeoutError):  # a disk that fails is told elsewhere; the act stands
+            async with asyncio.timeout(1.0):
+                await self._agent.journal.settled()
 
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge one alarm."""

@@ -88,6 +88,10 @@ class Journal:
                 self._drop_one()
         self._wake.set()
 
+    async def settled(self) -> None:
+        """Wait until everything that was recorded before this call is on the disk. Raises sqlite3.Error."""
+        await self._ask(lambda _: None)
+
     async def alarms(self) -> list[tuple[Alarm, bool]]:
         """Return the saved alarms, and of each whether its deadlines count on this boot."""
         return await self._ask(Store.alarms)

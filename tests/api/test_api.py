@@ -49,7 +49,15 @@ async def test_acts_in_the_name_of_somebody(http: aiohttp.ClientSession, view: F
         200,
         {"testing": 2.0},
     )
-    assert [act[0] for act in view.done] == ["acknowledge", "acknowledge", "silence", "test"]
+    assert [act[0] for act in view.done] == [
+        "acknowledge",
+        "settle",
+        "acknowledge",
+        "settle",
+        "silence",
+        "settle",
+        "test",
+    ]
     assert view.done[0][2].name == "li" and view.done[0][2].via == "hmi" and view.done[0][2].note == "seen"
 
 

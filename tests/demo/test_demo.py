@@ -68,6 +68,7 @@ async def test_the_whole_story_comes_true(tmp_path: Path) -> None:
     assert find_mosquitto(), "mosquitto is missing: apt-get install mosquitto (tools/test-servers does it)"
     out = tmp_path / "out.json"
     status, said = await _run(tmp_path, "--for", "50s", "--json", str(out), limit_s=110)
+    assert out.exists(), said
     result = json.loads(out.read_text(encoding="utf-8"))
     _check_form(result)
     assert [one for one in result["expectations"] if one["ok"] is not True] == [], said
