@@ -66,20 +66,27 @@ def level_for(signal: Signal, alarm: Alarm) -> Level:
 def wanted_levels(
     outputs: Mapping[str, OutputKind],
     alarms: Iterable[tuple[AlarmDefinition, Alarm]],
+    reserve: Collection[str] = (),
 ) -> dict[str, Level]:
-    """Return the wanted level of every output. Pure."""
+    """Return the wanted level of every output. Pure.
+
+    Outputs in ``reserve`` (backups) are driven directly only by alarms that name them.
+    """
     wanted = dict.fromkeys(outputs, Level.OFF)
     for definition, alarm in alarms:
         for signal in PATTERNS[definition.priority]:
             level = level_for(signal, alarm)
-            for name in _driven(definition, signal.kind, outputs):
+            for name in _driven(definition, signal.kind, outputs, reserve):
                 wanted[name] = stronger(wanted[name], level)
     return wanted
 
 
-def _driven(definition: AlarmDefinition, kind: OutputKind, outputs: Mapping[str, OutputKind]) -> list[str]:
+def _driven(
+    definition: AlarmDefinition, kind: OutputKind, outputs: Mapping[str, OutputKind], reserve: Collection[str]
+) -> list[str]:
     allowed = definition.outputs
-    return [name for name, its in outputs.items() if its is kind and (allowed is None or name in allowed)]
+    alike = [name for name, its in outputs.items() if its is kind]
+    return [name for name in alike if (name not in reserve if allowed is None else name in allowed)]
 
 
 class Annunciator:
@@ -98,7 +105,7 @@ class Annunciator:
 
     def refresh(self, alarms: Iterable[tuple[AlarmDefinition, Alarm]], now: Instant) -> list[tuple[str, Level]]:
         """Recompute every level; return the outputs whose wanted level changed, with it."""
-        wanted = wanted_levels(self.outputs, alarms)
+        wanted = wanted_levels(self.outputs, alarms, self._backups.values())
         for name in self.testing(now.mono_s):
             wanted[name] = stronger(wanted[name], Level.ON)
         for name, backup in self._backups.items():

@@ -33,7 +33,7 @@ def _name(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 RESERVED = ("gateway",)
 M = TypeVar("M", bound=BaseModel)
-_OWN_POINTS = ("online", "confirmed")
+_OWN_POINTS = ("online", "confirmed", "bad_points")
 
 
 def _off_is_a_word(value: object) -> object:

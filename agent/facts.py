@@ -32,6 +32,11 @@ class FactTable:
             return sample
         return _stale(sample, now_s - sample.received_s)
 
+    def is_known(self, point: str, now_s: float) -> bool:
+        """Tell whether the point has a value now."""
+        sample = self._samples.get(point)
+        return sample is not None and sample.value is not None and not self._is_stale(sample, now_s)
+
     def all(self, now_s: float) -> Iterator[tuple[PointInfo, Sample | None]]:
         """Yield every declared point with its sample, in the order of declaration."""
         for id_, point in self.points.items():

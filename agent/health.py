@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -23,9 +23,10 @@ connection attempt is bounded by the device's timeout). A device that does not a
 alarm; only a loop that no longer turns is one for a restart."""
 
 
-def gateway_points(outputs: Sequence[str]) -> list[PointInfo]:
-    """Return the points that the gateway publishes of itself."""
+def gateway_points(outputs: Sequence[str], devices: Sequence[str]) -> list[PointInfo]:
+    """Return the points that the gateway publishes of itself, of its outputs and of its devices."""
     return [
+        *(PointInfo(f"{device}.bad_points", description=f"points of {device} that are unknown") for device in devices),
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
         PointInfo("gateway.uplink_online", description="connected to a broker"),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
@@ -42,6 +43,7 @@ class Health:
         buses: Sequence[OutputBus],
         uplink_online: Callable[[], bool],
         journal_ok: Callable[[], bool],
+        devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
     ) -> None:
         self.loop_lag_s = 0.0
@@ -49,6 +51,7 @@ class Health:
         self._buses = buses
         self._uplink_online = uplink_online
         self._journal_ok = journal_ok
+        self._devices = devices
         self._clock = clock
         self._late = ""
 
@@ -68,7 +71,8 @@ class Health:
         failed = {name for bus in self._buses for name in bus.failed(now.mono_s)}
         self._pipeline.annunciator.unconfirmed(failed)
         self._pipeline.refresh(now)
-        self._pipeline.ingest([Sample.good(point, value, now) for point, value in self._values(failed)])
+        values = [*self._values(failed), *self._bad_points(now.mono_s)]
+        self._pipeline.ingest([Sample.good(point, value, now) for point, value in values])
 
     def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
@@ -76,6 +80,12 @@ class Health:
         yield "gateway.journal_ok", self._journal_ok()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
+
+    def _bad_points(self, now_s: float) -> Iterator[tuple[str, Value]]:
+        """A point that is lost on a device that answers must not go unnoticed: its alarms are frozen."""
+        facts = self._pipeline.facts
+        for device, points in self._devices.items():
+            yield f"{device}.bad_points", sum(not facts.is_known(point.id, now_s) for point in points)
 
     def _feed(self) -> None:
         late = self.stuck()

@@ -78,9 +78,13 @@ class Plant:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, camera: bool, more_rules: str = "") -> AsyncIterator[Plant]:
-    """Run a plant, with ``more_rules`` behind the demo's own; everything is stopped at the end."""
+async def running(
+    folder: Path, *, camera: bool, more_rules: str = "", replace: tuple[str, str] = ("", "")
+) -> AsyncIterator[Plant]:
+    """Run a plant, with ``more_rules`` behind the demo's own and a text of its site replaced; stop it at the end."""
     plant = Plant(folder, camera)
+    site = folder / "site.yaml"
+    site.write_text(site.read_text(encoding="utf-8").replace(*replace, 1), encoding="utf-8")
     with (folder / "rules.yaml").open("a", encoding="utf-8") as rules:
         rules.write(more_rules)
     try:

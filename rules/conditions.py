@@ -102,13 +102,17 @@ class CelCondition:
                 context[name] = sample.value
         try:
             result = self._program.execute(context)
-        except (RuntimeError, TypeError, ValueError):
+        except _CEL_ERRORS:
             return UNKNOWN
         return Verdict(result, result, degraded) if isinstance(result, bool) else UNKNOWN
 
     def describe(self) -> str:
         """Return the expression with its inputs."""
         return f"{self.when}  [{', '.join(f'{name}={point}' for name, point in self._points)}]"
+
+
+_CEL_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the engine raises: missing names, mixed types, division by zero, overflow, what it cannot convert."""
 
 
 def _known(sample: Sample) -> bool:

@@ -12,15 +12,25 @@ _UPLINK_DELAY_S = 60.0
 _JOURNAL_DELAY_S = 5.0
 
 
-def device_rule(device: str, delay_s: float) -> ConditionOptions:
-    """Return the communication alarm of a device."""
-    return ConditionOptions(
+def device_rules(device: str, delay_s: float) -> Iterator[ConditionOptions]:
+    """Yield the alarms of a device: that it cannot be read, and that some of its points cannot."""
+    yield ConditionOptions(
         id=f"{device}.comms",
         name={"en": f"No communication with {device}", "zh": f"{device} 通信中断"},
         consequence={"en": "Its points are unknown; alarms on them are frozen", "zh": "测点未知，相关报警冻结"},
         response={"en": "Check power, cable and address", "zh": "检查电源、网线和地址"},
         inputs={"online": f"{device}.online"},
         when="!online",
+        priority=Priority.P3,
+        on_delay=delay_s,
+    )
+    yield ConditionOptions(
+        id=f"{device}.data",
+        name={"en": f"Points of {device} cannot be read", "zh": f"{device} 部分测点无数据"},
+        consequence={"en": "Alarms on them are frozen", "zh": "相关报警冻结"},
+        response={"en": "Look for points with bad quality; check the sensor", "zh": "查看坏质量测点，检查传感器"},
+        inputs={"online": f"{device}.online", "bad": f"{device}.bad_points"},
+        when="online && bad > 0",
         priority=Priority.P3,
         on_delay=delay_s,
     )

@@ -82,11 +82,13 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
     for device, driver in drivers.items():
         yield online_point(device)
         yield from driver.points
-    yield from gateway_points(list(site.outputs))
+    yield from gateway_points(list(site.outputs), list(site.devices))
 
 
 def _builtin(site: Site) -> Iterator[ConditionOptions]:
-    devices = (builtin.device_rule(id_, config.options.comms_delay) for id_, config in site.devices.items())
+    devices = (
+        rule for id_, config in site.devices.items() for rule in builtin.device_rules(id_, config.options.comms_delay)
+    )
     cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
     outputs = (builtin.output_rule(name) for name in site.outputs)
     return chain(devices, cameras, outputs, builtin.gateway_rules(site.uplink is not None))

@@ -60,7 +60,8 @@ class Agent:
             for device, driver in plan.drivers.items()
         }
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
-        self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, clock)
+        devices = {id_: plan.drivers[id_].points for id_ in site.devices}
+        self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock)
         self.gateway = Gateway(plan, self)
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -26,7 +26,7 @@ def format_duration(seconds: float) -> str:
     for unit in ("d", "h", "min", "s"):
         if seconds >= _UNITS_S[unit] and (seconds / _UNITS_S[unit]).is_integer():
             return f"{seconds / _UNITS_S[unit]:.0f}{unit}"
-    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def _convert(value: object, info: ValidationInfo) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from nicegui import ui
 from agent.hmi.source import PERIOD_S, Source
 from agent.hmi.texts import named, say
 
-_SIGNS = {"P1": "⛔", "P2": "▲", "P3": "◆", "P4": "●"}
+_SIGNS = {"P1": "■", "P2": "▲", "P3": "◆", "P4": "●"}
 _COLOURS = {"P1": "#ff3b30", "P2": "#ff6b4a", "P3": "#ffc400", "P4": "#e8d44d"}
 _LAMPS = {"red": "#ff3b30", "yellow": "#ffc400", "green": "#4caf50", "blue": "#4aa3ff"}
 _DARK = "#56616e"
@@ -40,7 +41,7 @@ class Page:
             self._title = ui.label().classes("text-2xl font-bold")
             self._chips = ui.row().classes("gap-2 items-center")
             ui.space()
-            self._operator = ui.input().props("dense outlined dark").classes("w-44")
+            self._operator = ui.input(on_change=self._keep_operator).props("dense outlined dark").classes("w-44")
             self._silence = ui.button(on_click=self._on_silence).props("color=blue-grey-8 icon=volume_off")
         self._banner = ui.label().classes("w-full text-center text-3xl font-bold py-4")
         self._banner.style("background: #b00020; color: white")
@@ -54,6 +55,7 @@ class Page:
             self._note = ui.label().classes("dim text-sm")
         self._pictures: dict[str, ui.image] = {}
         ui.timer(PERIOD_S, self._update)
+        ui.timer(0.1, self._recall_operator, once=True)
         self._update()
 
     def _update(self) -> None:
@@ -178,6 +180,15 @@ class Page:
         if operator:
             _tell(await self._source.silence(operator))
             self._update()
+
+    def _keep_operator(self) -> None:
+        """Keep the name in the browser: asked once, not at every visit."""
+        ui.run_javascript(f"localStorage.setItem('operator', {json.dumps(self._operator.value or '')})")
+
+    async def _recall_operator(self) -> None:
+        kept = await ui.run_javascript("localStorage.getItem('operator')", timeout=3.0)
+        if kept and not self._operator.value:
+            self._operator.set_value(str(kept))
 
     def _named_operator(self) -> str:
         operator = str(self._operator.value or "").strip()

@@ -92,7 +92,9 @@ def _synced(_tens_of_seconds: int) -> bool:
 
 def encode(body: dict[str, Any]) -> bytes:
     """Return the canonical JSON bytes: the same that are hashed, stored and sent."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode(
+        errors="replace"
+    )
 
 
 def chain(previous_hash: str, body: bytes) -> str:

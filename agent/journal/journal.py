@@ -19,7 +19,7 @@ import structlog
 
 from agent.core.model import Alarm, EventDraft, Lane
 from agent.core.ports import Clock
-from agent.journal.envelope import Identity
+from agent.journal.envelope import Identity, encode
 from agent.journal.store import Damaged, Row, Store
 
 log = structlog.get_logger(__name__)
@@ -168,7 +168,7 @@ class Journal:
                 batch = [self._events[index] for index in range(min(len(self._events), _MOST_IN_ONE))]
                 alarms, losses = dict(self._alarms), dict(self._lost)
             lost = [self._loss("memory", count, "the disk failed", {"lane": lane}) for lane, count in losses.items()]
-            bodies = store.append([*lost, *batch], list(alarms.values()))
+            bodies = self._append(store, [*lost, *batch], list(alarms.values()))
             self.last_seq = bodies[-1]["journalseq"] if bodies else self.last_seq
             with self._lock:
                 for draft in batch:
@@ -181,6 +181,21 @@ class Journal:
                 self.stats = replace(self.stats, failed="")
             for listener in self.on_commit:
                 listener(bodies)
+
+    def _append(self, store: Store, events: list[EventDraft], alarms: list[Alarm]) -> list[dict[str, Any]]:
+        """Append; an event that cannot be written as JSON gives way to a loss, and stops no other."""
+        try:
+            return store.append(events, alarms)
+        except (TypeError, ValueError, RecursionError):
+            return store.append([self._writable(draft) for draft in events], alarms)
+
+    def _writable(self, draft: EventDraft) -> EventDraft:
+        try:
+            encode(dict(draft.data))
+        except (TypeError, ValueError, RecursionError) as error:
+            log.error("an event cannot be written", kind=draft.kind, subject=draft.subject, reason=str(error))
+            return self._loss("event", 1, f"not JSON: {error}", {"kind": draft.kind, "subject": draft.subject})
+        return draft
 
     def _open(self) -> Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -151,3 +151,11 @@ async def drained(plant: Plant, limit_s: float = 30.0) -> None:
             if not waiting and len(plant.centre.snapshot().ids) >= status["journal"]["events"] > 0:
                 return
             await asyncio.sleep(0.1)
+
+
+async def test_a_point_that_is_lost_on_a_device_that_answers_is_an_alarm(tmp_path: Path) -> None:
+    site = "      flame:                {address: 10004}"
+    async with running(tmp_path, camera=False, replace=(site, site + "\n      nowhere: {address: 49000}")) as plant:
+        await until_state(plant, "boiler.data", "unacknowledged")
+        status = await plant.ask("status")
+        assert (status["devices"][0]["state"], status["devices"][0]["bad_points"]) == ("online", 1)

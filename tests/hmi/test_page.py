@@ -51,6 +51,8 @@ async def test_the_page(page: Page, hmi: Server, tmp_path: Path) -> None:
             await page.get_by_text("Alarm gas.HH", exact=True).wait_for()
             await shows_what_matters(page)
             await acknowledging_works(page, view)
+            await page.reload()
+            await until_operator(page, "li")
         await page.get_by_text("NO DATA FROM THE AGENT").wait_for(timeout=6000)
         async with serve(view, tmp_path / "a.sock"):
             await page.get_by_text("NO DATA FROM THE AGENT").wait_for(state="hidden", timeout=6000)
@@ -58,6 +60,10 @@ async def test_the_page(page: Page, hmi: Server, tmp_path: Path) -> None:
         hmi.kill()
     assert hosts == {"127.0.0.1"}, "the page must work without any other host"
     assert faults == []
+
+
+async def until_operator(page: Page, name: str) -> None:
+    await page.wait_for_function("name => document.querySelector('input').value === name", arg=name, timeout=5000)
 
 
 async def shows_what_matters(page: Page) -> None:

@@ -61,6 +61,18 @@ async def test_lanes_have_their_order_and_alarms_go_first(tmp_path: Path) -> Non
         assert await journal.verify() == []
 
 
+async def test_an_event_that_is_no_json_gives_way_to_a_loss_and_stops_no_other(tmp_path: Path) -> None:
+    endless: dict[str, object] = {}
+    endless["itself"] = endless
+    with make(tmp_path) as journal:
+        bad = EventDraft("test", Lane.ALARM, "bad", endless, SystemClock().now())
+        odd = EventDraft("test", Lane.ALARM, "odd", {"text": "\ud800"}, SystemClock().now())
+        journal.record([draft("before"), bad, odd, draft("after")], ())
+        events = await settled(journal, 4)
+        assert [event["subject"] for event in events] == ["before", "event", "odd", "after"]
+        assert await journal.verify() == []
+
+
 async def test_without_an_uplink_nothing_waits_for_one(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db", WHO, SystemClock(), sends=False) as journal:
         journal.record([draft("a1")], ())

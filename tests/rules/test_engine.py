@@ -100,6 +100,10 @@ def test_unknown_ids_are_told() -> None:
         ("a > 1.0 && b", {"a": "text", "b": False}, False),
         ("a", {"a": 5}, None),
         ("!a", {"a": False}, True),
+        ("1 / a > 0", {"a": 0}, None),
+        ("a + 9223372036854775807 > 0", {"a": 5}, None),
+        ("a.startsWith('x')", {"a": "\ud800"}, None),
+        ("a[3] > 0", {"a": "text"}, None),
     ],
 )
 def test_unknown_is_a_value_of_its_own(when: str, known: dict[str, Value], expected: bool | None) -> None:

@@ -73,7 +73,7 @@ def test_a_test_ends_by_itself_and_never_weakens_an_alarm() -> None:
 
 
 def test_a_backup_takes_over_while_the_first_is_not_confirmed() -> None:
-    clock, outputs = ManualClock(), {**OUTPUTS, "horn": OutputKind.GREEN}
+    clock, outputs = ManualClock(), {**OUTPUTS, "horn": OutputKind.SIREN}
     annunciator = Annunciator(outputs, {"siren": "horn"}, lambda: None)
     annunciator.refresh([alarm(UNACK)], clock.now())
     assert annunciator.wanted["horn"] == "off"
