@@ -9,8 +9,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from agent.demo.usage import CpuMeter, rss_mb
 from benchmarks.plant import Plant, running
-from benchmarks.process import cpu_s, rss_mb
 from benchmarks.row import Row, row
 
 WATCH_S = 20.0
@@ -33,16 +33,16 @@ async def _measure(folder: Path) -> list[Row]:
         await asyncio.sleep(3.0)
         share = await _cpu_share(plant)
         return [
-            row("idle: resident memory", rss_mb(plant.agent.pid), "MB", most=120),
+            row("idle: resident memory", rss_mb(plant.agent.pid) or 0.0, "MB", most=120),
             row("idle: share of a core, 200 points at 1 s", share, "%", most=3),
             row("idle: start to first poll", first_poll_s, "s", most=2),
         ]
 
 
 async def _cpu_share(plant: Plant) -> float:
-    before_s, started_s = cpu_s(plant.agent.pid), time.monotonic()
+    meter = CpuMeter(plant.agent.pid)
     await asyncio.sleep(WATCH_S)
-    return (cpu_s(plant.agent.pid) - before_s) / (time.monotonic() - started_s) * 100
+    return meter.own() or 0.0
 
 
 def _slow_down(site: Path) -> None:

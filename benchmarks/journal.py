@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
 import tempfile
 import threading
 import time
@@ -18,8 +17,8 @@ from agent.core.clock import SystemClock
 from agent.core.model import EventDraft, Lane
 from agent.journal import Identity, Journal
 from agent.uplink import Uplink, UplinkOptions
-from benchmarks.process import free_port, mosquitto, wait_for_port
 from benchmarks.row import Row, ratio_row
+from tests.servers.mosquitto import mosquitto
 
 WHO = Identity("bench", "works", "hall", "0")
 EVENTS = 20_000
@@ -68,10 +67,10 @@ def _sqlite(path: Path) -> None:
 
 
 def _drain(folder: Path) -> tuple[float, float]:
-    port = free_port()
-    broker = mosquitto(folder, port)
+    broker = mosquitto(folder)
+    port = broker.port
     try:
-        wait_for_port(port)
+        broker.start()
         listener = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         listener.on_connect = lambda client, *_: client.subscribe("#", qos=0)
         listener.connect("127.0.0.1", port)
@@ -85,7 +84,7 @@ def _drain(folder: Path) -> tuple[float, float]:
         listener.disconnect()
         listener.loop_stop()
     finally:
-        _stop(broker)
+        broker.kill()
     return ours, bare
 
 
@@ -125,8 +124,3 @@ async def _uplink(path: Path, port: int) -> float:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     return took_s
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    process.wait()
