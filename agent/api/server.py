@@ -20,6 +20,7 @@ from agent.core.model import Operator
 
 _VIEW: web.AppKey[GatewayView] = web.AppKey("view", object)  # type: ignore[arg-type]
 _HEARTBEAT_S = 5.0
+_LONGEST_PATH = 107
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -67,6 +68,8 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
 
 def _clear(path: Path) -> None:
     """Remove a socket that a dead agent left behind; refuse one where somebody answers."""
+    if len(str(path).encode()) > _LONGEST_PATH:
+        raise OSError(f"{path} is too long for a socket ({_LONGEST_PATH} bytes); name a shorter one with --socket")
     path.parent.mkdir(parents=True, exist_ok=True)
     with sockets.socket(sockets.AF_UNIX) as probe:
         probe.settimeout(1.0)

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -48,7 +49,11 @@ class UplinkStatus:
 
 @dataclass
 class _Flight:
-    """What is on its way on one connection. ``live_after`` divides replayed events from live ones."""
+    """What is on its way on one connection. ``live_after`` divides replayed events from live ones.
+
+    ``taken`` were acknowledged and wait to be marked as sent; ``marking`` is the write that marks those
+    before them. Sending goes on meanwhile: what a crash then sends twice is what one write covers.
+    """
 
     link: Link
     window: int
@@ -56,6 +61,9 @@ class _Flight:
     rows: dict[int, Row] = field(default_factory=dict)
     queue: deque[Row] = field(default_factory=deque)
     waits: Iterator[float] = field(default_factory=lambda: delays(1.0, 60.0))
+    taken: list[int] = field(default_factory=list)
+    marked: list[int] = field(default_factory=list)
+    marking: asyncio.Task[None] | None = None
     resume_s: float = 0.0
     answered_s: float = 0.0
     paced_s: float = 0.0
@@ -111,18 +119,25 @@ class Uplink:
         self._online(link.broker)
         window = min(self._options.window, link.receive_maximum)
         flight = _Flight(link, window, self._journal.last_seq, answered_s=self._now_s())
-        while True:
-            try:
-                await self._refill(flight)
-                self._launch(flight)
-                await self._land(flight)
-            except sqlite3.Error:
-                await asyncio.sleep(1.0)  # the journal tells of it itself; the rows stay where they are
+        try:
+            while True:
+                await self._turn(flight)
+        finally:
+            await self._finish(flight)
+
+    async def _turn(self, flight: _Flight) -> None:
+        try:
+            await self._refill(flight)
+            self._launch(flight)
+            await self._land(flight)
+            self._mark(flight)
+        except sqlite3.Error:
+            await asyncio.sleep(1.0)  # the journal tells of it itself; the rows stay where they are
 
     async def _refill(self, flight: _Flight) -> None:
         if flight.queue or self._now_s() < flight.resume_s:
             return
-        away = {row.seq for row in flight.rows.values()}
+        away = {row.seq for row in flight.rows.values()} | {*flight.taken, *flight.marked}
         rows = await self._journal.pending(_FETCH + len(away))
         flight.queue.extend(row for row in rows if row.seq not in away)
 
@@ -155,12 +170,29 @@ class Uplink:
             raise LinkLost(f"{flight.link.broker}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
         taken = [row.seq for ack in acks if ack.code == 0 and (row := flight.rows.pop(ack.mid, None))]
         if taken:
-            await self._journal.mark_sent(taken)
+            flight.taken.extend(taken)
             flight.waits = delays(1.0, 60.0)
             self.status = replace(self.status, sent=self.status.sent + len(taken), reason="", nobody_listens=False)
         for ack in acks:
             if ack.code != 0 and ack.mid in flight.rows:
                 await self._refused(flight, ack, flight.rows.pop(ack.mid))
+
+    def _mark(self, flight: _Flight) -> None:
+        """Begin the next write of what was sent, once the one before is done. Raises what that one raised."""
+        if flight.marking is not None and flight.marking.done():
+            done, flight.marking, flight.marked = flight.marking, None, []
+            done.result()
+        if flight.marking is None and flight.taken:
+            flight.marked, flight.taken = flight.taken, []
+            flight.marking = asyncio.create_task(self._journal.mark_sent(flight.marked), name="uplink mark")
+
+    async def _finish(self, flight: _Flight) -> None:
+        """Mark what was acknowledged before the link was lost; what fails now is only sent twice."""
+        with suppress(sqlite3.Error):
+            if flight.marking is not None:
+                await flight.marking
+            if flight.taken:
+                await self._journal.mark_sent(flight.taken)
 
     async def _refused(self, flight: _Flight, ack: Ack, row: Row) -> None:
         """The broker has the event not: it stays in the outbox, and sending pauses so that order is kept."""
