@@ -76,8 +76,10 @@ class Page:
         self._redraw("chips", self._chips, _vital(snapshot.status, live), self._draw_chips)
         self._redraw("alarms", self._alarms, [*snapshot.alarms, _minute()], self._draw_alarms)
         self._redraw("outputs", self._outputs, _still(snapshot.status["outputs"]), self._draw_outputs)
-        cameras = [camera["id"] for camera in snapshot.status["cameras"]]
-        self._redraw("cameras", self._cameras, cameras, self._draw_cameras)
+        self._redraw("cameras", self._cameras, _sight(snapshot.status["cameras"]), self._draw_cameras)
+        if self._shown.get("columns") != language:
+            self._shown["columns"] = language
+            self._points.columns = _columns(language)
         for camera, image in self._pictures.items():
             image.set_source(f"/picture/{camera}?{time.monotonic():.1f}")
         self._points.rows = [_point_row(point) for point in snapshot.points]
@@ -146,22 +148,21 @@ class Page:
                     f"color: {'#4caf50' if good else '#ff3b30'}"
                 )
 
-    def _draw_cameras(self, cameras: list[str], language: str) -> None:
+    def _draw_cameras(self, cameras: list[tuple[str, bool, str]], language: str) -> None:
+        """A camera that does not see shows why, and no old picture."""
         self._pictures.clear()
-        for camera in cameras:
+        for camera, sees, reason in cameras:
             with ui.card().classes("w-full p-2"):
                 with ui.row().classes("items-center gap-2"):
-                    ui.icon("videocam", size="24px")
+                    ui.icon("videocam" if sees else "videocam_off", size="24px")
                     ui.label(camera).classes("text-lg")
-                image = (
-                    ui.image().classes("w-full").props(f'no-spinner no-transition alt="{say("no_picture", language)}"')
-                )
-                self._pictures[camera] = image
+                if sees:
+                    self._pictures[camera] = ui.image().classes("w-full").props("no-spinner no-transition")
+                else:
+                    ui.label(f"✗ {say('no_picture', language)}. {reason}").classes("text-xl text-red-5 p-4")
 
     def _make_points(self) -> ui.table:
-        names = ("point", "value", "quality", "age", "reason")
-        columns = [{"name": name, "label": say(name, "en"), "field": name, "align": "left"} for name in names]
-        table = ui.table(columns=columns, rows=[], row_key="point", pagination=20).classes("w-full")
+        table = ui.table(columns=_columns("en"), rows=[], row_key="point", pagination=20).classes("w-full")
         table.props("dense flat dark")
         table.add_slot("body-cell-quality", _QUALITY_CELL)
         return table
@@ -220,6 +221,16 @@ def _vital(status: dict[str, Any], live: bool) -> dict[str, tuple[bool, list[str
         backlog = [str(pending), "waiting"] if pending > 5 else []
         chips["uplink"] = (live and online, [status["uplink"]["state"], *backlog])
     return chips
+
+
+def _sight(cameras: list[dict[str, Any]]) -> list[tuple[str, bool, str]]:
+    """Return of each camera whether it sees, and why not."""
+    return [(row["id"], row["state"] == "online" and bool(row["camera_ok"]), row["reason"]) for row in cameras]
+
+
+def _columns(language: str) -> list[dict[str, str]]:
+    names = ("point", "value", "quality", "age", "reason")
+    return [{"name": name, "label": say(name, language), "field": name, "align": "left"} for name in names]
 
 
 def _still(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

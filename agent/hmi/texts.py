@@ -14,7 +14,7 @@ _TEXTS = {
     "no_data": ("NO DATA FROM THE AGENT – what you see is old", "连接中断 – 显示的是旧数据"),
     "outputs": ("Sirens and lamps", "声光输出"),
     "cameras": ("Cameras", "摄像头"),
-    "no_picture": ("no picture", "无图像"),
+    "no_picture": ("BLIND: nobody watches this place", "失明：该处无监控"),
     "points": ("Points", "测点"),
     "uplink": ("Centre", "平台"),
     "journal": ("Journal", "日志"),

@@ -19,9 +19,14 @@ from agent.demo.plant import EMBEDDED
 COMMAND = [sys.executable, "-m", "agent", "demo"]
 
 
+def _environment() -> dict[str, str]:
+    """Without pytest's own: NiceGUI, in the demo's page, would think that it is under test itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 async def _run(tmp_path: Path, *arguments: str, limit_s: float, embedded: bool = False) -> tuple[int, str]:
     """Run the demo with a folder of its own for what it writes; return its exit status and what it said."""
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "160"}
+    environment = {**_environment(), "TMPDIR": str(tmp_path), "COLUMNS": "160"}
     if embedded:
         environment[EMBEDDED] = "1"
     process = await asyncio.create_subprocess_exec(
@@ -102,7 +107,7 @@ async def test_a_short_run_with_the_embedded_broker_says_what_it_left_out(tmp_pa
 
 async def _start(tmp_path: Path, *arguments: str, until: str) -> tuple[asyncio.subprocess.Process, str]:
     """Start the demo with its own broker and without a page, and wait until it says ``until``."""
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "160", EMBEDDED: "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**_environment(), "TMPDIR": str(tmp_path), "COLUMNS": "160", EMBEDDED: "1", "PYTHONUNBUFFERED": "1"}
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         "--no-hmi",
