@@ -39,6 +39,12 @@ PATTERNS: Mapping[Priority, tuple[Signal, ...]] = {
 }
 """Priority → signals (DESIGN §6). Several alarms on one output: the strongest level wins."""
 
+
+def attracts(priority: Priority, kinds: Iterable[OutputKind]) -> bool:
+    """Tell whether an alarm of ``priority`` drives any output of these kinds."""
+    return any(signal.kind in kinds for signal in PATTERNS[priority])
+
+
 _STRENGTH = {Level.OFF: 0, Level.ON: 1, Level.FLASH: 2}
 
 
@@ -108,9 +114,12 @@ class Annunciator:
         wanted = wanted_levels(self.outputs, alarms, self._backups.values())
         for name in self.testing(now.mono_s):
             wanted[name] = stronger(wanted[name], Level.ON)
-        for name, backup in self._backups.items():
-            if name in self._unconfirmed:
-                wanted[backup] = stronger(wanted[backup], wanted[name])
+        for name in self._unconfirmed & self._backups.keys():
+            backup = self._backups[name]
+            wanted[backup] = stronger(wanted[backup], wanted[name])
+            while backup in self._unconfirmed and (further := self._backups.get(backup)):  # the chain has no loop
+                wanted[further] = stronger(wanted[further], wanted[name])
+                backup = further
         changes = [(name, level) for name, level in wanted.items() if self.wanted[name] is not level]
         self.wanted = wanted
         if changes:

@@ -30,7 +30,14 @@ def _name(value: str) -> str:
     return value
 
 
+def _place(value: str) -> str:
+    if re.search(r"[#+/\x00]", value):
+        raise ValueError(f"{value!r} becomes part of an MQTT topic; leave out +, # and /")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
+Place = Annotated[str, AfterValidator(_place)]
 RESERVED = ("gateway",)
 M = TypeVar("M", bound=BaseModel)
 _OWN_POINTS = ("online", "confirmed", "bad_points")
@@ -48,12 +55,23 @@ def _off_keys(value: object) -> object:
     return {words.get(str(key).lower(), key): each for key, each in value.items()}
 
 
+def _heard(levels: dict[Level, Value]) -> dict[Level, Value]:
+    """Refuse levels that would pass for confirmed while the output stays off."""
+    written = {Level.OFF: False, Level.ON: True, **levels}
+    for level, value in written.items():
+        if level is not Level.OFF and value == written[Level.OFF]:
+            raise ValueError(
+                f"'{level}' writes the same as 'off' ({value!r}), so nobody would notice; give another value"
+            )
+    return levels
+
+
 class GatewayOptions(Options):
     """Who this gateway is, and where it keeps its state."""
 
     id: Name
-    site: str = Field(min_length=1)
-    area: str = ""
+    site: Place = Field(min_length=1)
+    area: Place = ""
     language: Literal["en", "zh"] = "en"
     state: Path = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anshao"))
     socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
@@ -67,7 +85,9 @@ class OutputOptions(Options):
     readback: str = ""
     backup: str = ""
     on_stop: Annotated[Literal["hold", "off", "on"], BeforeValidator(_off_is_a_word)] = "hold"
-    levels: Annotated[dict[Level, Value], BeforeValidator(_off_keys)] = Field(default_factory=dict)
+    levels: Annotated[dict[Level, Value], BeforeValidator(_off_keys), AfterValidator(_heard)] = Field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)
@@ -145,6 +165,7 @@ class _Reader:
         devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
         cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
         outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}
+        self._shared(outputs)
         self._backups(outputs)
         uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
         rules = tuple(self._rules())
@@ -210,6 +231,14 @@ class _Reader:
         near = suggestion(point, list(self._point_names))
         hint = near if "did you mean" in near else "; declare it under devices"
         self._fault(where, f"there is no point {point!r}{hint}")
+
+    def _shared(self, outputs: Mapping[str, OutputOptions]) -> None:
+        first: dict[str, str] = {}
+        for name, options in outputs.items():
+            other = first.setdefault(options.point, name)
+            if other != name:
+                what = f"{options.point} is the point of output {other!r} already, and they would undo each other"
+                self._fault(("outputs", name, "point"), f"{what}; wire one point to one output")
 
     def _backups(self, outputs: Mapping[str, OutputOptions]) -> None:
         for name, options in outputs.items():

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
-from agent.core.model import PointInfo
+from agent.core.model import PointInfo, Priority
 from rules.conditions import CelCondition
 from rules.language import KINDS, ConditionOptions, LevelOptions, RuleFile
 from rules.rule import Rule, compile_rule
 
+Attracts = Callable[[Priority, Sequence[str]], bool]
+
 
 def load_rules(
-    paths: Sequence[Path], points: Mapping[str, PointInfo], outputs: Collection[str], known: bool = True
+    paths: Sequence[Path],
+    points: Mapping[str, PointInfo],
+    outputs: Collection[str],
+    known: bool = True,
+    attracts: Attracts = lambda _priority, _outputs: True,
 ) -> tuple[Rule, ...]:
     """Return every rule of every file. Raises ConfigError with all faults of all files.
 
+    ``attracts(priority, outputs)`` tells whether an alarm of that priority drives any of these outputs.
     With ``known`` false the points and outputs are not checked: the site file that would declare
     them has faults of its own.
     """
-    loader = _Loader(points, outputs, known)
+    loader = _Loader(points, outputs, known, attracts)
     for path in paths:
         loader.read(path)
     if loader.faults:
@@ -31,10 +38,12 @@ def load_rules(
 
 
 class _Loader:
-    def __init__(self, points: Mapping[str, PointInfo], outputs: Collection[str], known: bool) -> None:
+    def __init__(
+        self, points: Mapping[str, PointInfo], outputs: Collection[str], known: bool, attracts: Attracts
+    ) -> None:
         self.rules: list[Rule] = []
         self.faults: list[Fault] = []
-        self._points, self._outputs, self._known = points, outputs, known
+        self._points, self._outputs, self._known, self._attracts = points, outputs, known, attracts
         self._ids: dict[str, Fault] = {}
 
     def read(self, path: Path) -> None:
@@ -52,7 +61,8 @@ class _Loader:
     def _rule(self, document: Document, where: Where) -> None:
         options, faults = self._options(document, where)
         if options is not None:
-            faults = [*self._references(document, where, options), *self._duplicate(document, where, options)]
+            checks = (self._references, self._mute, self._duplicate)
+            faults = [fault for check in checks for fault in check(document, where, options)]
         self.faults.extend(faults)
         if options is None or faults or not self._known:
             return
@@ -84,6 +94,20 @@ class _Loader:
             if self._known and output not in self._outputs:
                 hint = suggestion(output, sorted(self._outputs))
                 yield document.fault((*where, "outputs", index), f"there is no output {output!r}{hint}")
+
+    def _mute(self, document: Document, where: Where, options: LevelOptions | ConditionOptions) -> Iterator[Fault]:
+        """Find alarms that nobody would hear or see because the rule names the wrong outputs."""
+        named = options.outputs
+        if named is None or not self._known or not set(named) <= set(self._outputs):
+            return
+        if isinstance(options, LevelOptions):
+            priorities = {limit.priority for limit in options.limits.values()}
+        else:
+            priorities = {options.priority}
+        for priority in sorted(priorities):
+            if not self._attracts(priority, named):
+                text = f"an alarm of priority {priority.name} drives none of these outputs: nobody would notice it"
+                yield document.fault((*where, "outputs"), f"{text}; name others, or leave 'outputs' out")
 
     def _point(self, document: Document, where: Where, point: str) -> Iterator[Fault]:
         if self._known and point not in self._points:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from agent.annunciator import attracts
 from agent.app import builtin
 from agent.config import OutputOptions, Site, load_site, rule_files
 from agent.core.clock import SystemClock
@@ -52,7 +53,12 @@ def load_plan(path: Path) -> Plan:
     site = _site(path)
     drivers = site.build(SystemClock())
     points = {point.id: point for point in _points(site, drivers)}
-    written = load_rules(site.rules, points, site.outputs)
+    written = load_rules(
+        site.rules,
+        points,
+        site.outputs,
+        attracts=lambda priority, outputs: attracts(priority, [site.outputs[name].kind for name in outputs]),
+    )
     generated = builtin.compile_builtin(_builtin(site), points)
     _refuse_clashes(site, written, generated)
     return Plan(

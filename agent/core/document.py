@@ -26,8 +26,12 @@ class Document:
         self._places: dict[Where, yaml.Mark] = {}
         self._keys: dict[Where, yaml.Mark] = {}
         self._faults: list[Fault] = []
-        root = self._compose(text)
-        self.data: Any = self._plain(root, ()) if root is not None else None
+        try:
+            root = self._compose(text)
+            self.data: Any = self._plain(root, ()) if root is not None else None
+        except RecursionError:
+            message = "not valid YAML: nested too deeply, or an alias that contains itself; write it out"
+            raise ConfigError([Fault(name, 1, 1, message)]) from None
         if self._faults:
             raise ConfigError(self._faults)
 
@@ -91,7 +95,12 @@ class Document:
             return dict(self._pairs(node, where))
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(child, (*where, index)) for index, child in enumerate(node.value)]
-        return yaml.SafeLoader("").construct_object(node)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            kind = node.tag.removeprefix("tag:yaml.org,2002:")
+            self._faults.append(self._at(node, f"{node.value!r} is no valid {kind}; put it in quotes, without a tag"))
+            return None
 
     def _pairs(self, node: yaml.MappingNode, where: Where) -> Iterator[tuple[str, Any]]:
         for key_node, value_node in node.value:

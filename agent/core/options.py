@@ -10,7 +10,7 @@ from agent.core.durations import Duration
 class Options(BaseModel):
     """Base of everything that is read from a file: unknown keys are faults, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PointOptions(Options):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from agent.core.durations import Duration
 from agent.core.options import Options
@@ -19,13 +19,29 @@ def _broker(value: str) -> str:
         if "@" in value:  # what stands before it may be a password: do not repeat it
             raise ValueError(f"no user name or password here: they go under 'username' and 'password_file'; {form}")
         raise ValueError(f"{value!r} is not a broker; {form}")
+    port = re.search(r":(\d+)/?$", value)
+    if port and not 0 < int(port[1]) < 65536:
+        raise ValueError(f"{value!r}: a port is a number from 1 to 65535")
     return value.rstrip("/")
 
 
 def _topic(value: str) -> str:
     if re.search(r"[#+\s]", value) or value.startswith("/") or value.endswith("/"):
         raise ValueError(f"{value!r} is not a topic to publish under; leave out +, #, blanks and outer slashes")
+    try:
+        value.format(site="", gateway="", area="")
+    except (LookupError, ValueError, AttributeError):
+        raise ValueError(f"{value!r} cannot be filled in; {{site}}, {{gateway}} and {{area}} are known") from None
     return value
+
+
+def _beside(value: Path | None, info: ValidationInfo) -> Path | None:
+    """Relative paths start at the folder of the site file."""
+    base = (info.context or {}).get("base")
+    return base / value if value is not None and base is not None else value
+
+
+File = Annotated[Path | None, AfterValidator(_beside)]
 
 
 class UplinkOptions(Options):
@@ -35,9 +51,9 @@ class UplinkOptions(Options):
     client_id: str = ""
     topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
     username: str = ""
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    keepalive: Duration = Field(default=10.0, ge=1)
+    password_file: File = None
+    ca_file: File = None
+    keepalive: Duration = Field(default=10.0, ge=1, le=65535)
     window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
     replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")
 

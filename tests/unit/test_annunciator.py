@@ -83,3 +83,13 @@ def test_a_backup_takes_over_while_the_first_is_not_confirmed() -> None:
     annunciator.unconfirmed(())
     annunciator.refresh([alarm(UNACK)], clock.now())
     assert annunciator.wanted["horn"] == "off"
+
+
+@pytest.mark.parametrize("order", ["abc", "acb", "bac", "bca", "cab", "cba"])
+def test_the_last_backup_sounds_in_whatever_order_the_outputs_are_written(order: str) -> None:
+    clock, chain = ManualClock(), {"a": "b", "b": "c"}
+    kinds = {name: OutputKind.SIREN if name == "a" else OutputKind.BLUE for name in order}
+    annunciator = Annunciator(kinds, {name: chain[name] for name in order if name in chain}, lambda: None)
+    annunciator.unconfirmed({"a", "b"})
+    annunciator.refresh([alarm(UNACK)], clock.now())
+    assert annunciator.wanted["c"] == "on"

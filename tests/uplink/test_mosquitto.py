@@ -69,6 +69,7 @@ async def test_a_broker_away_delays_and_loses_nothing(tmp_path: Path, broker: Se
     gateway = Gateway(tmp_path, broker.port)
     with Subscriber(broker.port) as centre, gateway.journal:
         async with gateway.running() as uplink:
+            await until(lambda: uplink.status.online)
             gateway.record("before")
             await until(lambda: len(centre.first_seen()) == 1)
             broker.kill()
