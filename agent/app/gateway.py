@@ -7,17 +7,15 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
+from agent.app.parts import Parts
 from agent.app.plan import Plan
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
 from agent.outputs import Output
 from agent.version import VERSION
-
-if TYPE_CHECKING:
-    from agent.app.wiring import Agent
 
 _STREAM_BUFFER = 1000
 """Events that a slow reader of the stream may lag behind before it misses some."""
@@ -26,20 +24,22 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, agent: Agent) -> None:
+    def __init__(self, plan: Plan, parts: Parts) -> None:
         self.config_revision = plan.site.revision
         self._plan = plan
-        self._agent = agent
-        self._started = agent.clock.now()
+        self._parts = parts
+        self._started = parts.clock.now()
         self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        agent.journal.on_commit.append(self._committed)
+        parts.journal.on_commit.append(self._committed)
 
     def status(self) -> Status:
         """Return the whole at a glance."""
-        now, options, agent = self._agent.clock.now(), self._plan.site.gateway, self._agent
-        journal = agent.journal.stats
-        alarms = [(agent.engine.definitions[id_], alarm) for id_, alarm in agent.engine.alarms.items()]
+        now, options, parts = self._parts.clock.now(), self._plan.site.gateway, self._parts
+        journal = parts.journal.stats
+        alarms = [
+            (parts.pipeline.engine.definitions[id_], alarm) for id_, alarm in parts.pipeline.engine.alarms.items()
+        ]
         return {
             "gateway": {
                 "id": options.id,
@@ -50,7 +50,7 @@ class Gateway:
             },
             "started_at": self._started.utc.isoformat(),
             "uptime_s": round(now.mono_s - self._started.mono_s, 1),
-            "loop_lag_ms": round(agent.health.loop_lag_s * 1000, 1),
+            "loop_lag_ms": round(parts.health.loop_lag_s * 1000, 1),
             "alarms": {
                 "active": sum(alarm.active for _, alarm in alarms),
                 "unacknowledged": sum(_waits(alarm) for _, alarm in alarms),
@@ -58,9 +58,9 @@ class Gateway:
             },
             "devices": [self._device(id_) for id_ in self._plan.site.devices],
             "cameras": [self._camera(id_) for id_ in self._plan.site.cameras],
-            "outputs": [row for bus in agent.buses for row in self._outputs(bus.outputs)],
+            "outputs": [row for bus in parts.buses for row in self._outputs(bus.outputs)],
             "journal": {
-                "events": agent.journal.last_seq,
+                "events": parts.journal.last_seq,
                 "pending": journal.pending or {},
                 "bytes": journal.bytes,
                 "in_memory": journal.in_memory,
@@ -71,15 +71,15 @@ class Gateway:
 
     def points(self) -> list[PointRow]:
         """Return every point."""
-        now_s = self._agent.clock.now().mono_s
-        return [_point(info, sample, now_s) for info, sample in self._agent.pipeline.facts.all(now_s)]
+        now_s = self._parts.clock.now().mono_s
+        return [_point(info, sample, now_s) for info, sample in self._parts.pipeline.facts.all(now_s)]
 
     def alarms(self, everything: bool) -> list[AlarmRow]:
         """Return alarms, most urgent first, the newest of each priority first."""
-        definitions = self._agent.engine.definitions
+        definitions = self._parts.pipeline.engine.definitions
         found = [
             (definitions[id_], alarm)
-            for id_, alarm in self._agent.engine.alarms.items()
+            for id_, alarm in self._parts.pipeline.engine.alarms.items()
             if everything or alarm.state is not AlarmState.NORMAL
         ]
         found.sort(key=lambda pair: (pair[0].priority, -(pair[1].raised_at or self._started.utc).timestamp()))
@@ -87,7 +87,7 @@ class Gateway:
 
     async def events(self, limit: int, after: int | None, lane: str | None) -> list[dict[str, Any]]:
         """Return journalled envelopes, oldest first."""
-        return await self._agent.journal.events(limit, after, lane)
+        return await self._parts.journal.events(limit, after, lane)
 
     async def stream(self) -> AsyncIterator[dict[str, Any]]:
         """Yield each envelope as it is committed."""
@@ -110,26 +110,26 @@ class Gateway:
         """Wait until what was done is on the disk: who is told "acknowledged" may rely on it."""
         with suppress(sqlite3.Error, TimeoutError):  # a disk that fails is told elsewhere; the act stands
             async with asyncio.timeout(1.0):
-                await self._agent.journal.settled()
+                await self._parts.journal.settled()
 
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge one alarm."""
-        return self._agent.pipeline.acknowledge(alarm, operator)
+        return self._parts.pipeline.acknowledge(alarm, operator)
 
     def silence(self, alarm: str | None, operator: Operator) -> int:
         """Silence one alarm or all that sound."""
-        return self._agent.pipeline.silence(alarm, operator)
+        return self._parts.pipeline.silence(alarm, operator)
 
     def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
         """Switch outputs on for a while."""
-        self._agent.pipeline.test_outputs(seconds, outputs, operator)
+        self._parts.pipeline.test_outputs(seconds, outputs, operator)
 
     def _device(self, id_: str) -> DeviceRow:
-        state = self._agent.runners[id_].state
-        now_s = self._agent.clock.now().mono_s
+        state = self._parts.runners[id_].state
+        now_s = self._parts.clock.now().mono_s
         driver = self._plan.drivers[id_]
         config = self._plan.site.devices.get(id_) or self._plan.site.cameras[id_]
-        bad = sum(_is_bad(self._agent.pipeline.facts.get(point.id, now_s)) for point in driver.points)
+        bad = sum(_is_bad(self._parts.pipeline.facts.get(point.id, now_s)) for point in driver.points)
         return {
             "id": id_,
             "protocol": config.type.protocol,
@@ -144,14 +144,14 @@ class Gateway:
         return {**self._device(id_), "fps": self._value(f"{id_}.fps"), "camera_ok": self._value(f"{id_}.camera_ok")}
 
     def _value(self, point: str) -> Value:
-        sample = self._agent.pipeline.facts.get(point, self._agent.clock.now().mono_s)
+        sample = self._parts.pipeline.facts.get(point, self._parts.clock.now().mono_s)
         return sample.value if sample is not None else None
 
     def _outputs(self, outputs: list[Output]) -> Iterator[OutputRow]:
-        now_s = self._agent.clock.now().mono_s
-        testing = self._agent.annunciator.testing(now_s)
+        now_s = self._parts.clock.now().mono_s
+        testing = self._parts.pipeline.annunciator.testing(now_s)
         for output in outputs:
-            wanted = self._agent.annunciator.wanted[output.name]
+            wanted = self._parts.pipeline.annunciator.wanted[output.name]
             yield {
                 "id": output.name,
                 "kind": output.kind,
@@ -164,9 +164,9 @@ class Gateway:
             }
 
     def _uplink(self) -> UplinkRow | None:
-        if self._agent.uplink is None:
+        if self._parts.uplink is None:
             return None
-        status = self._agent.uplink.status
+        status = self._parts.uplink.status
         return {
             "state": "online" if status.online else "offline",
             "broker": status.broker,

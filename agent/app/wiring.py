@@ -13,6 +13,7 @@ import structlog
 from agent.annunciator import Annunciator
 from agent.api import serve
 from agent.app.gateway import Gateway
+from agent.app.parts import Parts
 from agent.app.plan import Plan
 from agent.core.clock import SystemClock
 from agent.facts import FactTable
@@ -62,7 +63,8 @@ class Agent:
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock)
-        self.gateway = Gateway(plan, self)
+        parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
+        self.gateway = Gateway(plan, parts)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set."""
