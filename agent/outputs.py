@@ -95,7 +95,7 @@ class OutputBus:
     def failed(self, now_s: float) -> dict[str, str]:
         """Return the outputs that have not followed for longer than MISMATCH_LIMIT_S, and why."""
         late = [output for output in self.outputs if self._differs_for_s(output, now_s) > MISMATCH_LIMIT_S]
-        return {output.name: output.reason for output in late}
+        return {output.name: output.reason or "not read back any more" for output in late}
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
@@ -105,6 +105,9 @@ class OutputBus:
                 await self._live()
             except NotConnected as error:
                 self._note_lost(str(error))
+            except Exception:
+                self._note_lost("the driver failed; see the log")
+                raise
             self.beat_s = self._clock.now().mono_s
             if not self._lost:
                 waits = delays(first_s=0.2, longest_s=2.0)
@@ -161,7 +164,8 @@ class OutputBus:
                 output.saw(sample.value, wanted[output.name], now_s)
 
     def _differs_for_s(self, output: Output, now_s: float) -> float:
-        if output.is_at(self._wanted()[output.name]):
+        recent = output.confirmed_s is not None and now_s - output.confirmed_s < MISMATCH_LIMIT_S
+        if recent and output.is_at(self._wanted()[output.name]):
             output.differs_since_s = now_s
         return now_s - output.differs_since_s
 

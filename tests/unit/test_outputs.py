@@ -111,6 +111,25 @@ async def test_a_device_that_never_answers_counts_as_failed(monkeypatch: pytest.
         await until(lambda: plant.bus.failed(SystemClock().now().mono_s) == {})
 
 
+async def test_what_was_seen_long_ago_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.outputs.MISMATCH_LIMIT_S", 0.6)
+    async with running(Plant()) as plant:
+        await until(lambda: plant.output.seen is Level.OFF)
+        await asyncio.sleep(0.1)
+        assert plant.bus.failed(SystemClock().now().mono_s) == {}
+        now_s = SystemClock().now().mono_s
+    assert "siren" in plant.bus.failed(now_s + 5.0), "nobody reads back any more"
+
+
+async def test_a_driver_with_a_bug_leaves_no_output_confirmed() -> None:
+    plant = Plant()
+    async with running(plant):
+        await until(lambda: plant.output.seen is Level.OFF)
+        plant.device.values.clear()
+        await until(lambda: plant.output.seen is None)
+        assert plant.output.reason == "the driver failed; see the log"
+
+
 @pytest.mark.parametrize(("on_stop", "left"), [(None, True), (Level.OFF, False), (Level.ON, True)])
 async def test_leaves_the_level_that_the_site_wants(on_stop: Level | None, left: bool) -> None:
     plant = Plant(on_stop)
