@@ -14,13 +14,18 @@ class Options(BaseModel):
 
 
 class PointOptions(Options):
-    """Fields that every point has, whatever its protocol. Engineering value = raw × scale + offset."""
+    """Fields that every point has, whatever its protocol.
+
+    Engineering value = raw × scale + offset, held within ``clamp``; or the word that ``values`` has for raw.
+    """
 
     unit: str = ""
     zone: str = ""
     description: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    clamp: tuple[float, float] | None = Field(default=None, description="[least, most]; a value beyond is held there")
+    values: dict[int, str] = Field(default_factory=dict, description="words for raw numbers, such as {0: stopped}")
     writable: bool = False
     stale_after: Duration | None = Field(default=None, description="unknown after that long without a sample")
 
@@ -32,3 +37,6 @@ class DeviceOptions(Options):
     zone: str = ""
     timeout: Duration = Field(default=1.0, gt=0, description="of one request")
     comms_delay: Duration = Field(default=5.0, ge=0, description="how long it may be away before its comms alarm")
+    heartbeat: str | None = Field(
+        default=None, description="a writable point that counts up while the agent is alive, for the PLC to watch"
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, PointInfo, Sample, Value
 from agent.core.options import DeviceOptions, PointOptions
@@ -56,17 +56,82 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True)
+class Offer:
+    """One thing that a device offers to read.
+
+    ``path`` is for people. ``options`` is what a point of ``site.yaml`` would say to read it;
+    ``children`` tells that there is more below ``path``. A folder has no options.
+    """
+
+    path: str
+    options: Mapping[str, object] | None = None
+    type: str = ""
+    value: Value = None
+    writable: bool = False
+    description: str = ""
+    children: bool = False
+
+
+@runtime_checkable
+class Browsable(Protocol):
+    """A session that can tell what its device offers."""
+
+    def browse(self, path: str) -> AsyncIterator[Offer]:
+        """Yield what lies at ``path`` (a protocol's own notation, ``*`` and ``**`` as wildcards; empty: the root).
+
+        Raises NotConnected; ValueError for a path that makes no sense.
+        """
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand what a device sent: ``how`` in words, and whether such a value is plausible."""
+
+    how: str
+    value: Value
+    plausible: bool
+    is_configured: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The raw octets behind a point, and every way to understand them."""
+
+    point: str
+    raw: bytes
+    readings: Sequence[Reading]
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A session that can show what lies behind its points, for who commissions it."""
+
+    async def inspect(self, points: Collection[str]) -> Sequence[Inspection]:
+        """Read these points and show their octets; points without octets of their own are left out."""
+
+
+@dataclass(frozen=True)
 class DriverType:
     """A registry entry: how a protocol is configured and built.
 
     ``build(device_id, device, points, clock)`` gets points by local name (``gas``); their global id
-    is ``<device_id>.<name>``. It must be cheap and must not connect.
+    is ``<device_id>.<name>``. It must be cheap and must not connect. ``port`` is the protocol's usual
+    TCP port, where ``identify`` tells gently who answers; both are for ``anshao discover``.
     """
 
     protocol: str
     device: type[DeviceOptions]
     point: type[PointOptions]
     build: DriverBuilder
+    port: int | None = None
+    identify: Identify | None = None
+
+
+class Identify(Protocol):
+    """See DriverType."""
+
+    async def __call__(self, host: str, port: int, timeout_s: float) -> str | None:
+        """Return in words what answers there (vendor, product), None if nothing of this protocol does. Never raises."""
 
 
 class DriverBuilder(Protocol):

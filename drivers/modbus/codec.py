@@ -46,7 +46,7 @@ class Codec:
         self._size = 2 * point.count
         self._form = struct.Struct(end + _FORMS[point.kind]) if point.kind in _FORMS else None
         self._words = struct.Struct(f"{'<' if self._is_exchanged else '>'}{point.count}H")
-        self._scaling = Scaling(point.scale, point.offset)
+        self._scaling = Scaling.of(point)
 
     def decode(self, octets: Octets, first: int) -> Value:
         """Return the engineering value that begins at register ``first``. Raises ValueError for NaN and infinity."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options, PointOptions
+from drivers.scaling import conversion_fault
 
 
 class Table(StrEnum):
@@ -88,11 +89,9 @@ class ModbusPoint(PointOptions):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModbusPoint:
-        fault = self._type_fault() or self._write_fault()
+        fault = self._type_fault() or self._write_fault() or conversion_fault(self)
         if fault:
             raise ValueError(fault)
-        if self.scale == 0:
-            raise ValueError("'scale' must not be 0")
         if self.kind in ("bool", "string") and (self.scale, self.offset) != (1.0, 0.0):
             raise ValueError(
                 f"'scale' and 'offset' are for numbers, not for a {self.kind}; an address has its own offset"

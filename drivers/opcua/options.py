@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, PointOptions
+from drivers.scaling import conversion_fault
 
 _NODE = re.compile(r"((nsu=[^;]+|ns=\d+);)?(i=\d+|s=.+|g=[0-9A-Fa-f-]{36}|b=.+)")
 
@@ -42,8 +43,8 @@ class OpcUaPoint(PointOptions):
 
     @model_validator(mode="after")
     def _scale_is_of_use(self) -> OpcUaPoint:
-        if self.scale == 0:
-            raise ValueError("'scale' must not be 0")
+        if fault := conversion_fault(self):
+            raise ValueError(fault)
         return self
 
 

@@ -55,7 +55,7 @@ class OpcUaSession:
     def __init__(self, client: Client, device: OpcUaDevice, points: Mapping[str, OpcUaPoint], clock: Clock) -> None:
         self._client = client
         self._device = device
-        self._items = {id_: _Item(point, Scaling(point.scale, point.offset)) for id_, point in points.items()}
+        self._items = {id_: _Item(point, Scaling.of(point)) for id_, point in points.items()}
         self._clock = clock
         self._by_node: dict[ua.NodeId, list[str]] = {}
         self._subscription: Subscription | None = None
