@@ -45,7 +45,8 @@ class Plan:
             wired = {point.split(".", 1)[1] for output in outputs for point in (output.point, output.readback)}
             config = self.site.devices[device]
             points = {name: options for name, options in config.points.items() if name in wired}
-            yield device, config.type.build(device, config.options, points, SystemClock()), outputs
+            build = config.type.build_outputs or config.type.build
+            yield device, build(device, config.options, points, SystemClock()), outputs
 
 
 def load_plan(path: Path) -> Plan:

@@ -115,14 +115,16 @@ class DriverType:
     """A registry entry: how a protocol is configured and built.
 
     ``build(device_id, device, points, clock)`` gets points by local name (``gas``); their global id
-    is ``<device_id>.<name>``. It must be cheap and must not connect. ``port`` is the protocol's usual
-    TCP port, where ``identify`` tells gently who answers; both are for ``anshao discover``.
+    is ``<device_id>.<name>``. It must be cheap and must not connect. ``build_outputs`` does the same for
+    sirens and lamps, where they can have a connection of their own; None: ``build`` does for both.
+    ``port`` is the protocol's usual TCP port, where ``identify`` tells gently who answers: for ``anshao discover``.
     """
 
     protocol: str
     device: type[DeviceOptions]
     point: type[PointOptions]
     build: DriverBuilder
+    build_outputs: DriverBuilder | None = None
     port: int | None = None
     identify: Identify | None = None
 

@@ -2,54 +2,72 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Mapping
+from functools import partial
 
-from pymodbus import FramerType
-from pymodbus.client import AsyncModbusTcpClient
-
-from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.ports import Clock, Session
+from drivers.modbus.bus import Bus, Buses, Unit
 from drivers.modbus.codec import Codec
-from drivers.modbus.options import ModbusDevice, ModbusPoint
-from drivers.modbus.plan import Span
-from drivers.modbus.session import ModbusSession, Wired
+from drivers.modbus.devices import ModbusDevice, ModbusSerialDevice, ModbusTcpDevice
+from drivers.modbus.frames import FRAMINGS
+from drivers.modbus.groups import make_groups
+from drivers.modbus.link import open_serial, open_tcp
+from drivers.modbus.options import ModbusPoint
+from drivers.modbus.plan import Limits, Span
+from drivers.modbus.reader import Wired
+from drivers.modbus.session import ModbusSession
 
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)  # what it reports reaches the caller as an error
+BUSES = Buses()
+_TURNAROUND_S = 0.005
+"""What a device on a serial line takes to begin its answer."""
+_SILENCE = 3.5
+"""Characters of silence between two frames (Modbus over serial line 1.02, 2.5.1.1), at least 1.75 ms."""
 
 
 class ModbusDriver:
-    """One unit behind a TCP endpoint. See ``agent.core.ports.Driver``."""
+    """One unit. See ``agent.core.ports.Driver``. With ``own_line`` it does not share a connection with others."""
 
-    def __init__(self, device_id: str, device: ModbusDevice, points: Mapping[str, ModbusPoint], clock: Clock) -> None:
-        self._device = device
-        self._clock = clock
-        stale_s = max(3 * device.poll, device.poll + device.timeout)
-        self.points = [_info(f"{device_id}.{name}", point, stale_s) for name, point in points.items()]
+    def __init__(
+        self, device_id: str, device: ModbusDevice, points: Mapping[str, ModbusPoint], clock: Clock, own_line: bool
+    ) -> None:
+        self._id, self._device, self._clock = device_id, device, clock
+        self._own_line = own_line
+        self.points = [_info(f"{device_id}.{name}", point, device) for name, point in points.items()]
         self._wired = {f"{device_id}.{name}": _wire(f"{device_id}.{name}", point) for name, point in points.items()}
 
     async def connect(self) -> Session:
-        """Open a fresh connection; an old client is never used again."""
+        """Take hold of the line, and open it if nobody has."""
         device = self._device
-        client = AsyncModbusTcpClient(
-            device.host,
-            port=device.port,
-            framer=FramerType.SOCKET,
-            timeout=device.timeout,
-            retries=0,
-            reconnect_delay=0,
-        )
-        try:
-            async with asyncio.timeout(device.timeout):
-                connected = await client.connect()
-        except (TimeoutError, UnicodeError):  # the latter for a host that is no name at all
-            connected = False
-        if not connected:
-            client.close()
-            raise NotConnected(f"no connection to {device.host}:{device.port}; is it on, and are host and port right?")
-        return ModbusSession(client, device, self._wired, self._clock)
+        bus = self._bus()
+        unit = Unit(device.unit, device.timeout, device.pause, device.settle)
+        limits = _limits(device)
+        periods = [(wire.options.poll or device.poll, wire.span) for wire in self._wired.values()]
+        groups = make_groups(self._id, periods, limits, self._clock.now().mono_s)
+        session = ModbusSession(bus, unit, self._wired, limits, groups, self._clock)
+        await session.open()
+        return session
+
+    def _bus(self) -> Bus:
+        make = partial(_make_bus, self._device)
+        return make() if self._own_line else BUSES.at(self._device.endpoint, make)
+
+
+def _make_bus(device: ModbusDevice) -> Bus:
+    if isinstance(device, ModbusSerialDevice):
+        silence_s = max(_SILENCE * device.character_s, 0.00175)
+        return Bus(device.endpoint, FRAMINGS[device.framing](), partial(open_serial, device), silence_s)
+    assert isinstance(device, ModbusTcpDevice)
+    return Bus(device.endpoint, FRAMINGS[device.framing](), partial(open_tcp, device))
+
+
+def _limits(device: ModbusDevice) -> Limits:
+    """Return the limits and costs of a request: on a serial line every character takes its time."""
+    if not isinstance(device, ModbusSerialDevice):
+        return Limits(device.max_bits, device.max_registers, device.max_hole)
+    wide = 2 if device.framing == "ascii" else 1
+    request_s = 13 * wide * device.character_s + 2 * _SILENCE * device.character_s + _TURNAROUND_S
+    return Limits(device.max_bits, device.max_registers, device.max_hole, request_s, 2 * wide * device.character_s)
 
 
 def _wire(point_id: str, point: ModbusPoint) -> Wired:
@@ -57,6 +75,7 @@ def _wire(point_id: str, point: ModbusPoint) -> Wired:
     return Wired(point, Codec(point), span)
 
 
-def _info(point_id: str, point: ModbusPoint, stale_s: float) -> PointInfo:
-    stale_after_s = stale_s if point.stale_after is None else point.stale_after
+def _info(point_id: str, point: ModbusPoint, device: ModbusDevice) -> PointInfo:
+    poll_s = point.poll or device.poll
+    stale_after_s = max(3 * poll_s, poll_s + device.timeout) if point.stale_after is None else point.stale_after
     return PointInfo(point_id, point.unit, point.zone, point.description, point.writable, stale_after_s)

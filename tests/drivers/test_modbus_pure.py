@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections import Counter
 from itertools import pairwise
 
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.modbus.address import Table
 from drivers.modbus.codec import Codec, Octets
-from drivers.modbus.options import REGISTERS, ModbusPoint, Table
-from drivers.modbus.plan import Block, Limits, Span, joined, plan, split
+from drivers.modbus.options import REGISTERS, ModbusPoint
+from drivers.modbus.plan import Block, Limits, Span, cost_s, joined, plan, split
 from drivers.modbus.schedule import RETRY_S, Answer, Schedule
 
 SPANS = st.lists(
@@ -29,7 +31,9 @@ LIMITS = st.builds(
     Limits,
     st.integers(min_value=8, max_value=2000),
     st.integers(min_value=4, max_value=125),
-    st.integers(min_value=0, max_value=20),
+    st.none() | st.integers(min_value=0, max_value=20),
+    st.sampled_from([0.003, 0.04]),
+    st.sampled_from([0.000_002, 0.002, 0.02]),
 )
 
 
@@ -50,7 +54,7 @@ def test_no_hole_is_larger_than_allowed(spans: list[Span], limits: Limits) -> No
     for block in plan(spans, limits):
         used = {offset for span in block.spans for offset in range(span.offset, span.end)}
         assert {block.offset, block.offset + block.count - 1} <= used
-        hole = limits.max_hole * 16 if block.table.is_bits else limits.max_hole
+        hole = limits.hole(block.table)
         ordered = sorted(used)
         assert all(after - before - 1 <= hole for before, after in pairwise(ordered))
 
@@ -60,17 +64,40 @@ def test_contiguous_registers_take_the_fewest_requests() -> None:
     assert [block.count for block in plan(spans, Limits())] == [125] * 8
 
 
-@given(SPANS, LIMITS)
-def test_no_other_plan_has_fewer_requests(spans: list[Span], limits: Limits) -> None:
-    """Against the best of all ways to cut the ordered spans, found by dynamic programming."""
-    for table in Table:
-        mine = sorted((span for span in spans if span.table is table), key=lambda span: (span.offset, span.count))
-        best = [0] + [len(mine)] * len(mine)
-        for last in range(len(mine)):
-            for first in range(last, -1, -1):
-                if len(plan(mine[first : last + 1], limits)) == 1:
-                    best[last + 1] = min(best[last + 1], best[first] + 1)
-        assert len(plan(mine, limits)) == best[-1]
+@given(st.lists(st.integers(min_value=0, max_value=400), unique=True, max_size=40), LIMITS)
+def test_no_other_plan_costs_less(offsets: list[int], limits: Limits) -> None:
+    """Against the best of all ways to cut the ordered spans into requests."""
+    spans = [Span(Table.HOLDING, offset, 1, str(offset)) for offset in sorted(offsets)]
+    best = [0.0]
+    for last in range(len(spans)):
+        cuts = (best[first] + _price(spans[first : last + 1], limits) for first in range(last + 1))
+        best.append(min(cuts))
+    assert math.isclose(cost_s(plan(spans, limits), limits), best[-1], abs_tol=1e-9)
+
+
+def _price(spans: list[Span], limits: Limits) -> float:
+    reach = spans[-1].end - spans[0].offset
+    torn = any(b.offset - a.end > limits.hole(Table.HOLDING) for a, b in pairwise(spans))
+    if torn or reach > limits.max_registers:
+        return math.inf
+    return limits.request_s + reach * limits.register_s
+
+
+def test_a_hole_is_read_where_that_is_cheaper_than_another_request() -> None:
+    spans = [Span(Table.HOLDING, offset, 1, str(offset)) for offset in (0, 30)]
+    serial = Limits(request_s=0.03, register_s=0.002)
+    assert len(plan(spans, Limits())) == 1, "on a network a hole costs next to nothing"
+    assert len(plan(spans, serial)) == 2, "at 9600 baud 29 registers take longer than a request"
+    assert len(plan([*spans, Span(Table.HOLDING, 15, 1, "15")], serial)) == 1
+
+
+@given(st.lists(st.integers(min_value=0, max_value=9000), unique=True, min_size=1, max_size=200), LIMITS)
+def test_a_register_is_never_asked_for_in_two_blocks(offsets: list[int], limits: Limits) -> None:
+    kinds = [1 + offset % 4 for offset in offsets]
+    spans = [Span(Table.INPUT, o, c, str(o)) for o, c in zip(offsets, kinds, strict=True)]
+    separate = [span for span, after in pairwise(sorted(spans, key=lambda s: s.offset)) if span.end <= after.offset]
+    read = Counter(offset for block in plan(separate, limits) for offset in range(block.offset, block.end))
+    assert all(times == 1 for times in read.values())
 
 
 @given(st.sets(st.integers(min_value=0, max_value=300), min_size=1), st.integers(min_value=0, max_value=20))
@@ -166,7 +193,7 @@ def point(**options: object) -> ModbusPoint:
 
 
 def decode(codec: Codec, registers: list[int], first: int = 0) -> object:
-    return codec.decode(Octets.of(registers), first)
+    return codec.decode(Octets.of(struct.pack(f">{len(registers)}H", *registers)), first)
 
 
 KINDS = sorted(set(REGISTERS) - {"bool"})
@@ -179,6 +206,8 @@ def test_what_is_encoded_is_decoded(kind: str, order: str, data: st.DataObject) 
         value: float = data.draw(
             st.floats(allow_nan=False, allow_infinity=False, width=32 if kind == "float32" else 64)
         )
+    elif kind.startswith("bcd"):
+        value = data.draw(st.integers(min_value=0, max_value=10 ** (int(kind[3:]) // 4) - 1))
     else:
         bits = int(kind.removeprefix("u").removeprefix("int"))
         low, high = (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
@@ -264,10 +293,16 @@ def test_both_notations(address: object, table: str, offset: int) -> None:
         ({"address": "00001", "type": "float32"}, "a coil holds one bit, not a float32"),
         ({"address": 40001, "type": "bool"}, "needs 'bit'"),
         ({"address": 30001, "writable": True}, "the table input cannot be written"),
-        ({"address": 40001, "bit": 2, "writable": True}, "single bit of a register cannot be written"),
+        ({"address": 40001, "bit": 2, "write": "single"}, "a bit of a register takes mask or read-modify-write"),
+        ({"address": 40001, "write": "mask"}, "all else does not"),
+        ({"address": 40001, "type": "int32", "write": "single"}, "a int32 takes 2; write: multiple"),
+        ({"address": 40001, "type": "int32", "word_order": "ABCDEFGH"}, "is for 64 bits, not for a int32"),
+        ({"address": 40001, "clamp": [5, 5]}, "5 is not below 5"),
+        ({"address": 40001, "values": {0: "off", 1: "off"}}, "the same word"),
+        ({"address": 40001, "values": {0: "off"}, "scale": 2}, "leave 'scale', 'offset' and 'clamp' out"),
         ({"address": {"table": "holding", "offset": 65535}, "type": "float32"}, "the last offset is 65535"),
         ({"address": 40001, "scale": 0}, "must not be 0"),
-        ({"address": "00001", "scale": 2}, "'scale' and 'offset' are for numbers, not for a bool"),
+        ({"address": "00001", "scale": 2}, "are for numbers, not for a bool"),
         ({"address": 40001, "type": "string", "word_order": "CDAB"}, "a string has no word order CDAB"),
         ({"address": 40001, "type": "string", "length": 124, "writable": True}, "'length' may be 123 at most"),
     ],
