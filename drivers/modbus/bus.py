@@ -76,15 +76,25 @@ class Bus:
         if not self._users:
             self._drop("closed")
 
-    async def ask(self, link: Link | None, unit: Unit, request: Request, is_urgent: bool = False) -> bytes:
-        """Return the PDU of the answer, or of its refusal. Raises NotConnected: then nothing is known."""
+    async def ask(
+        self,
+        link: Link | None,
+        unit: Unit,
+        request: Request,
+        is_urgent: bool = False,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> bytes:
+        """Return the PDU of the answer, or of its refusal. Raises NotConnected: then nothing is known.
+
+        ``meanwhile`` is called once the request is on its way: the time in which the device works is free.
+        """
         if self._demotion.is_of_use:
             await self._allowed(unit)
         async with self._turns.take(unit.number, is_urgent):
             if link is None or link is not self._link:
                 raise NotConnected(f"no answer from {self.endpoint}: the connection was lost")
             await self._silence(unit)
-            return await self._transact(link, unit, request)
+            return await self._transact(link, unit, request, meanwhile)
 
     async def _open(self, unit: Unit, asked_s: float) -> Link:
         """Open the line. Of many units that wait for a line that does not open, one tries and all are told."""
@@ -100,7 +110,7 @@ class Bus:
         self._quiet_s = time.monotonic() + unit.settle_s
         return link
 
-    async def _transact(self, link: Link, unit: Unit, request: Request) -> bytes:
+    async def _transact(self, link: Link, unit: Unit, request: Request, meanwhile: Callable[[], None] | None) -> bytes:
         self._transaction = self._transaction % 0xFFFF + 1
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
@@ -109,6 +119,8 @@ class Bus:
         started_s = time.monotonic()
         timer = loop.call_later(unit.timeout_s, _give_up, answer)
         link.send(self._framing.wrap(unit.number, self._transaction, request.pdu))
+        if meanwhile is not None:
+            meanwhile()
         try:
             pdu = await answer
         except TimeoutError:

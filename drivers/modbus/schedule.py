@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from agent.core.model import Sample
 from drivers.modbus.plan import Block, Limits, Span, joined, plan
 
 RETRY_S = 10.0
@@ -17,7 +16,6 @@ class Answer:
     """What became of one block. ``refusal`` is the reason why to leave it out for a while, empty if none."""
 
     block: Block
-    samples: Sequence[Sample]
     refusal: str = ""
 
 

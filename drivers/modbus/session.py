@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 from agent.core.errors import NotConnected, Refused
@@ -12,6 +12,7 @@ from agent.core.ports import Clock, Inspection
 from drivers.modbus import pdu
 from drivers.modbus.bus import Bus, Unit
 from drivers.modbus.groups import Group, Groups
+from drivers.modbus.harvest import Harvest
 from drivers.modbus.inspection import inspection
 from drivers.modbus.link import Link
 from drivers.modbus.plan import Block, Limits, plan, split
@@ -42,22 +43,22 @@ class ModbusSession:
     async def read(self) -> Sequence[Sample]:
         """Wait for the next poll slot and read its blocks, or as many as fit before a more frequent group is due."""
         group = await self._due()
-        samples = group.begin(self._clock.now())
+        harvest = Harvest(self._reader, group.begin(self._clock.now()))
         while (block := group.next_block()) is not None:
-            answers = await self._resolve(block, group.started_s + ISOLATE_S)
-            group.took(answers)
-            samples += [sample for answer in answers for sample in answer.samples]
+            group.took(await self._resolve(block, harvest, group.started_s + ISOLATE_S))
             if self._groups.is_preempted(group, self._clock.now().mono_s):
-                return samples
+                return harvest.samples()
         group.finish(self._clock.now().mono_s)
-        return samples
+        return harvest.samples()
 
     async def fetch(self, points: Collection[str]) -> Sequence[Sample]:
         """Read these points now, before any poll that waits for its turn."""
         blocks = plan([self._wired[point].span for point in points], self._limits)
         until_s = self._clock.now().mono_s + ISOLATE_S
-        answers = [answer for block in blocks for answer in await self._resolve(block, until_s, is_urgent=True)]
-        return [sample for answer in answers for sample in answer.samples]
+        harvest = Harvest(self._reader)
+        for block in blocks:
+            await self._resolve(block, harvest, until_s, is_urgent=True)
+        return harvest.samples()
 
     async def write(self, point: str, value: Value) -> None:
         """Write one point; the response confirms it. Two writes never mix, as one may take several requests."""
@@ -93,22 +94,25 @@ class ModbusSession:
             await asyncio.sleep(wait_s)
         return group
 
-    async def _resolve(self, block: Block, until_s: float, is_urgent: bool = False) -> list[Answer]:
+    async def _resolve(self, block: Block, harvest: Harvest, until_s: float, is_urgent: bool = False) -> list[Answer]:
         """Read a block; what the device refuses is halved until only the bad addresses are left without a value."""
-        answer = await self._ask(pdu.read(block.table, block.offset, block.count), is_urgent)
-        code = pdu.exception_code(answer)
+        request = pdu.read(block.table, block.offset, block.count)
+        answer = await self._ask(request, is_urgent, meanwhile=harvest.decode)
+        code, now = pdu.exception_code(answer), self._clock.now()
         if not code:
-            return [Answer(block, self._reader(block).read(answer[2:], self._clock.now()))]
+            harvest.add(block, answer, now)
+            return [Answer(block)]
         reason, is_busy = pdu.reason(code), code in pdu.BUSY
-        if not is_busy and len(block.spans) == 1:
-            return [Answer(block, self._bad(block, reason), refusal=reason)]
-        if is_busy or self._clock.now().mono_s >= until_s:
-            return [Answer(block, self._bad(block, reason))]
+        if len(block.spans) == 1 or is_busy or now.mono_s >= until_s:
+            harvest.bad(block, reason, now)
+            return [Answer(block, reason if len(block.spans) == 1 and not is_busy else "")]
         halves = split(block, self._limits)
-        return [answer for half in halves for answer in await self._resolve(half, until_s, is_urgent)]
+        return [answer for half in halves for answer in await self._resolve(half, harvest, until_s, is_urgent)]
 
-    async def _ask(self, request: pdu.Request, is_urgent: bool = False) -> bytes:
-        answer = await self._bus.ask(self._link, self._unit, request, is_urgent)
+    async def _ask(
+        self, request: pdu.Request, is_urgent: bool = False, meanwhile: Callable[[], None] | None = None
+    ) -> bytes:
+        answer = await self._bus.ask(self._link, self._unit, request, is_urgent, meanwhile)
         code = pdu.exception_code(answer)
         if code in pdu.GONE:
             raise NotConnected(f"unit {self._unit.number} behind {self._bus.endpoint}: {pdu.reason(code)}")
@@ -119,7 +123,3 @@ class ModbusSession:
         if reader is None:
             reader = self._readers[block] = reader_of(block, self._wired)
         return reader
-
-    def _bad(self, block: Block, reason: str) -> list[Sample]:
-        now = self._clock.now()
-        return [Sample.bad(span.point, reason, now) for span in block.spans]

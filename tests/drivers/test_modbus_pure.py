@@ -123,7 +123,7 @@ def _served(schedule: Schedule) -> list[list[str]]:
 def _answers(block: Block, bad: str) -> list[Answer]:
     """Cut a block into its points, one of which is refused."""
     parts = [plan([span], Limits())[0] for span in block.spans]
-    return [Answer(part, (), "no" if part.spans[0].point == bad else "") for part in parts]
+    return [Answer(part, "no" if part.spans[0].point == bad else "") for part in parts]
 
 
 def test_a_refused_address_is_cut_out_and_let_in_again() -> None:
@@ -132,24 +132,24 @@ def test_a_refused_address_is_cut_out_and_let_in_again() -> None:
     schedule.settle(_answers(whole, "2"), 100.0)
     assert _served(schedule) == [["0", "1"], ["3", "4"]], "two requests, around the bad address"
     assert schedule.probes(100.0 + RETRY_S - 1) == [] and [each.reason for each in schedule.barred] == ["no"]
-    good = [Answer(block, ()) for block in schedule.blocks]
+    good = [Answer(block) for block in schedule.blocks]
     (probe,) = schedule.probes(100.0 + RETRY_S)
-    schedule.settle([*good, Answer(probe, (), "still no")], 110.0)
+    schedule.settle([*good, Answer(probe, "still no")], 110.0)
     assert [each.reason for each in schedule.barred] == ["still no"]
     (probe,) = schedule.probes(110.0 + RETRY_S)
-    schedule.settle([*good, Answer(probe, ())], 120.0)
+    schedule.settle([*good, Answer(probe)], 120.0)
     assert _served(schedule) == [["0", "1", "2", "3", "4"]] and not schedule.barred
 
 
 def test_bad_addresses_are_probed_one_at_a_time_but_recover_together() -> None:
     schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(3)], Limits())
     (whole,) = schedule.blocks
-    schedule.settle([Answer(answer.block, (), "no") for answer in _answers(whole, "")], 0.0)
+    schedule.settle([Answer(answer.block, "no") for answer in _answers(whole, "")], 0.0)
     (probe,) = schedule.probes(RETRY_S)
-    schedule.settle([Answer(probe, ())], RETRY_S)
+    schedule.settle([Answer(probe)], RETRY_S)
     rest = schedule.probes(RETRY_S)
     assert len(rest) == 2, "the device is back: ask for the rest at once"
-    schedule.settle([Answer(probe, ()), *(Answer(block, (), "no") for block in rest)], RETRY_S)
+    schedule.settle([Answer(probe), *(Answer(block, "no") for block in rest)], RETRY_S)
     assert schedule.probes(RETRY_S) == [], "but not again and again"
 
 
@@ -170,9 +170,9 @@ def test_whatever_is_refused_and_recovers_every_point_stands_in_one_place(
 def _ask(block: Block, bad: set[str], limits: Limits) -> list[Answer]:
     """Answer as a session does: halve what is refused."""
     if not bad & {span.point for span in block.spans}:
-        return [Answer(block, ())]
+        return [Answer(block)]
     if len(block.spans) == 1:
-        return [Answer(block, (), "no")]
+        return [Answer(block, "no")]
     return [answer for half in split(block, limits) for answer in _ask(half, bad, limits)]
 
 
