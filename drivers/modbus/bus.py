@@ -46,8 +46,10 @@ class Bus:
     ``silence_s`` is the least rest of the line between two frames (3.5 characters on RTU).
     """
 
-    def __init__(self, endpoint: str, framing: Framing, opens: Open, silence_s: float = 0.0) -> None:
-        self.endpoint = endpoint
+    def __init__(
+        self, endpoint: str, framing: Framing, opens: Open, silence_s: float = 0.0, settings: str = ""
+    ) -> None:
+        self.endpoint, self.settings = endpoint, settings
         self._framing, self._opens, self._silence_s = framing, opens, silence_s
         self._turns, self._demotion = Turns(), Demotion()
         self._opening = asyncio.Lock()
@@ -60,6 +62,11 @@ class Bus:
         self._missed = 0
         self._quiet_s = 0.0
         self._paused_s: dict[int, float] = {}
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a session holds the line."""
+        return bool(self._users)
 
     async def attach(self, user: object, unit: Unit) -> Link:
         """Open the line unless it is open; ``user`` holds it until ``detach``. Raises NotConnected."""
@@ -159,7 +166,7 @@ class Bus:
 
     def _missed_by(self, unit: Unit, took_s: float) -> None:
         """One dead unit is no reason to take the line from the others; but if none of them answers, it is."""
-        self._missed += not self._demotion.is_silent(unit.number)
+        self._missed += self._demotion.was_heard(unit.number)
         rest_s = 0.0 if self._framing.has_transactions else unit.timeout_s
         self._demotion.missed(unit.number, time.monotonic(), took_s, rest_s)
         if self._missed >= _PATIENCE or all(map(self._demotion.is_silent, self._users.values())):
@@ -196,12 +203,18 @@ class Buses:
     def __init__(self) -> None:
         self._lines: WeakValueDictionary[tuple[int, str], Bus] = WeakValueDictionary()
 
-    def at(self, endpoint: str, make: Callable[[], Bus]) -> Bus:
-        """Return the line at ``endpoint``, made anew if nobody holds it."""
+    def at(self, endpoint: str, settings: str, make: Callable[[str], Bus]) -> Bus:
+        """Return the line at ``endpoint``, made anew if nobody uses it.
+
+        Raises NotConnected if somebody uses it with other settings (baud rate, framing …).
+        """
         key = (id(asyncio.get_running_loop()), endpoint)
         bus = self._lines.get(key)
-        if bus is None:
-            bus = self._lines[key] = make()
+        if bus is not None and bus.settings == settings:
+            return bus
+        if bus is not None and bus.is_used:
+            raise NotConnected(f"{endpoint} is open for another device with other settings; give both the same")
+        bus = self._lines[key] = make(settings)
         return bus
 
 

@@ -18,6 +18,7 @@ class Demotion:
 
     rests: dict[int, float] = field(default_factory=dict)
     _silent: set[int] = field(default_factory=set)
+    _heard: set[int] = field(default_factory=set)
     _next_probe_s: float = 0.0
 
     @property
@@ -28,6 +29,10 @@ class Demotion:
     def is_silent(self, unit: int) -> bool:
         """Tell whether ``unit`` did not answer when it was last asked."""
         return unit in self._silent
+
+    def was_heard(self, unit: int) -> bool:
+        """Tell whether ``unit`` answered when it was last asked."""
+        return unit in self._heard
 
     def wait_s(self, unit: int, now_s: float, is_shared: bool) -> float:
         """Return how long ``unit`` must wait before its next request; alone on its line it holds up nobody."""
@@ -41,12 +46,14 @@ class Demotion:
 
     def answered(self, unit: int, now_s: float) -> None:
         """``unit`` answered: it is like all others again."""
+        self._heard.add(unit)
         if unit in self._silent:
             self._silent.discard(unit)
             self._next_probe_s = now_s
 
     def missed(self, unit: int, now_s: float, took_s: float, rest_s: float) -> None:
         """``unit`` did not answer for ``took_s``."""
+        self._heard.discard(unit)
         self._silent.add(unit)
         self._next_probe_s = now_s + took_s * (SHARE - 1)
         self.rests[unit] = now_s + rest_s

@@ -62,6 +62,8 @@ class ModbusDevice(DeviceOptions):
     settle: Duration = Field(default=0.0, ge=0, le=10, description="rest after connecting, before the first request")
     module: str = Field(default="", description="an I/O module whose watchdog is checked: a profile's name, or a file")
 
+    framing: str = "tcp"
+
     @property
     def endpoint(self) -> str:
         """What people call the line that the unit is on."""

@@ -25,6 +25,10 @@ _SILENCE = 3.5
 """Characters of silence between two frames (Modbus over serial line 1.02, 2.5.1.1), at least 1.75 ms."""
 
 
+_LINE = {"framing", "tls", "baudrate", "parity", "stop_bits", "data_bits", "rs485"}
+"""Options that all devices on one line must share."""
+
+
 class ModbusDriver:
     """One unit. See ``agent.core.ports.Driver``. With ``own_line`` it does not share a connection with others."""
 
@@ -49,16 +53,18 @@ class ModbusDriver:
         return session
 
     def _bus(self) -> Bus:
+        settings = self._device.model_dump_json(include=_LINE)
         make = partial(_make_bus, self._device)
-        return make() if self._own_line else BUSES.at(self._device.endpoint, make)
+        return make(settings) if self._own_line else BUSES.at(self._device.endpoint, settings, make)
 
 
-def _make_bus(device: ModbusDevice) -> Bus:
+def _make_bus(device: ModbusDevice, settings: str) -> Bus:
+    framing = FRAMINGS[device.framing]()
     if isinstance(device, ModbusSerialDevice):
         silence_s = max(_SILENCE * device.character_s, 0.00175)
-        return Bus(device.endpoint, FRAMINGS[device.framing](), partial(open_serial, device), silence_s)
+        return Bus(device.endpoint, framing, partial(open_serial, device), silence_s, settings)
     assert isinstance(device, ModbusTcpDevice)
-    return Bus(device.endpoint, FRAMINGS[device.framing](), partial(open_tcp, device))
+    return Bus(device.endpoint, framing, partial(open_tcp, device), settings=settings)
 
 
 def _limits(device: ModbusDevice) -> Limits:

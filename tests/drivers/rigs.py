@@ -74,19 +74,29 @@ def modbus_rig(name: str, command: list[str], port: int) -> Rig:
     )
 
 
-def build_libmodbus(folder: Path) -> Path:
-    """Compile the libmodbus server."""
-    binary = folder / "libmodbus"
+def build_libmodbus(folder: Path, name: str = "libmodbus") -> Path:
+    """Compile a libmodbus server."""
+    binary = folder / name
     for tool in ("cc", "pkg-config"):
         assert shutil.which(tool), f"{tool} is missing: run tools/test-servers as root"
     flags = subprocess.check_output(["pkg-config", "--cflags", "--libs", "libmodbus"], text=True).split()
-    subprocess.run(["cc", str(HERE / "libmodbus.c"), "-o", str(binary), *flags], check=True)
+    subprocess.run(["cc", str(HERE / f"{name}.c"), "-o", str(binary), *flags], check=True)
     return binary
 
 
 def libmodbus(folder: Path) -> Rig:
     """Describe the libmodbus server."""
     return modbus_rig("libmodbus", [str(build_libmodbus(folder))], free_port())
+
+
+def libmodbus_rtu(folder: Path) -> Rig:
+    """Describe a serial device server: RTU frames over TCP, a libmodbus slave on a terminal of its own behind it."""
+    slave, port = build_libmodbus(folder, "libmodbus_rtu"), free_port()
+    listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
+    made = modbus_rig("libmodbus-rtu", [], port)
+    made.server = Server(["socat", listen, f"EXEC:{slave} - 1,pty,rawer"], port, ready=None, forks=True)
+    made.device["framing"] = "rtu"
+    return made
 
 
 def modbus_serial(_folder: Path) -> Rig:
@@ -116,7 +126,7 @@ def node_opcua(folder: Path) -> Rig:
     )
 
 
-RIGS = {"libmodbus": libmodbus, "modbus-serial": modbus_serial, "node-opcua": node_opcua}
+RIGS = {"libmodbus": libmodbus, "libmodbus-rtu": libmodbus_rtu, "modbus-serial": modbus_serial, "node-opcua": node_opcua}
 
 
 class Silent:

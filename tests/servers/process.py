@@ -26,9 +26,14 @@ class Server:
     """Started with ``start``; ready once it prints a line with ``ready`` or, without one, once its port accepts."""
 
     def __init__(
-        self, command: Sequence[str], port: int, ready: str | None = "ready", env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        port: int,
+        ready: str | None = "ready",
+        env: Mapping[str, str] | None = None,
+        forks: bool = False,
     ) -> None:
-        self.command, self.port, self._ready = list(command), port, ready
+        self.command, self.port, self._ready, self._forks = list(command), port, ready, forks
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         self._env = {**inherited, **(env or {})}
         self.process: subprocess.Popen[str] | None = None
@@ -41,7 +46,12 @@ class Server:
         if shutil.which(self.command[0]) is None:
             raise AssertionError(f"{self.command[0]} is missing: run tools/test-servers as root, or make test")
         self.process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env
+            self.command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self._env,
+            start_new_session=self._forks,
         )
         self._reader = threading.Thread(target=self._collect, args=(self.process,), daemon=True)
         self._reader.start()
@@ -55,8 +65,8 @@ class Server:
     def kill(self) -> None:
         """kill -9, and wait for it."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
+            self._signal(signal.SIGCONT)
+            self._signal(signal.SIGKILL)
             self.process.wait()
             if self._reader is not None:
                 self._reader.join(2.0)
@@ -64,8 +74,15 @@ class Server:
 
     def hang(self) -> None:
         """Freeze it: its sockets stay open, nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the process; one that forks for each connection has a group of its own, which is signalled whole."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        if self._forks:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
 
     def _is_ready(self) -> bool:
         if self._ready is not None:
