@@ -40,7 +40,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Place = Annotated[str, AfterValidator(_place)]
 RESERVED = ("gateway",)
 M = TypeVar("M", bound=BaseModel)
-_OWN_POINTS = ("online", "confirmed", "bad_points")
+_OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", "certificate_days")
 
 
 def _off_is_a_word(value: object) -> object:
@@ -165,7 +165,7 @@ class _Reader:
         devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
         cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
         outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}
-        self._shared(outputs)
+        self._shared(outputs, devices)
         self._backups(outputs)
         uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
         rules = tuple(self._rules())
@@ -195,7 +195,19 @@ class _Reader:
         points = {name: point for name in self._names(*where, "points") if (point := self._point(id_, name, kind))}
         own = {key: value for key, value in data.items() if key not in ("protocol", "points")}
         options = self._model(kind.device, where, own)
+        if options is not None and options.heartbeat is not None:
+            self._heartbeat(id_, options.heartbeat)
         return DeviceConfig(id_, kind, options, points) if options is not None else None
+
+    def _heartbeat(self, device: str, name: str) -> None:
+        known = self._point_names.get(f"{device}.{name}")
+        if known is None:
+            own = [point.split(".")[1] for point in self._point_names if point.startswith(f"{device}.")]
+            what = f"{device!r} has no point {name!r}{suggestion(name, own)}"
+        else:
+            what = "" if known else f"{device}.{name} cannot be written; add 'writable: true' to the point"
+        if what:
+            self._fault(("devices", device, "heartbeat"), what)
 
     def _point(self, device: str, name: str, kind: DriverType) -> PointOptions | None:
         where: Where = ("devices", device, "points", name)
@@ -232,9 +244,12 @@ class _Reader:
         hint = near if "did you mean" in near else "; declare it under devices"
         self._fault(where, f"there is no point {point!r}{hint}")
 
-    def _shared(self, outputs: Mapping[str, OutputOptions]) -> None:
+    def _shared(self, outputs: Mapping[str, OutputOptions], devices: Mapping[str, DeviceConfig]) -> None:
+        beats = {f"{id_}.{device.options.heartbeat}" for id_, device in devices.items()}
         first: dict[str, str] = {}
         for name, options in outputs.items():
+            if options.point in beats:
+                self._fault(("outputs", name, "point"), f"{options.point} is a heartbeat already; wire another point")
             other = first.setdefault(options.point, name)
             if other != name:
                 what = f"{options.point} is the point of output {other!r} already, and they would undo each other"

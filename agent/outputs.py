@@ -66,8 +66,32 @@ class Output:
         self.seen, self.reason = None, reason
 
 
+class Heartbeat:
+    """A point that counts up for the PLC to watch: once it stands still, the PLC sounds what it has (RELIABILITY F3).
+
+    ``is_alive`` tells whether the rules turn; the point stands still while they do not.
+    """
+
+    def __init__(self, point: str, is_alive: Callable[[], bool]) -> None:
+        self._point, self._is_alive = point, is_alive
+        self._count = 0
+        self._modulo = 10_000
+
+    async def beat(self, session: Session) -> None:
+        """Count up. Raises NotConnected."""
+        if not self._is_alive():
+            return
+        self._count = (self._count + 1) % self._modulo
+        try:
+            await session.write(self._point, self._count)
+        except Refused as error:
+            if self._modulo == 2:
+                raise NotConnected(f"the heartbeat {self._point} is refused: {error}") from error
+            self._modulo = 2  # a coil takes 0 and 1 only
+
+
 class OutputBus:
-    """All outputs on one device: one connection, one loop."""
+    """All outputs on one device: one connection, one loop. With ``refresh`` each is written at every cycle."""
 
     def __init__(
         self,
@@ -76,8 +100,11 @@ class OutputBus:
         outputs: Sequence[Output],
         wanted: Callable[[], Mapping[str, Level]],
         clock: Clock,
+        heartbeat: Heartbeat | None = None,
+        refresh: bool = False,
     ) -> None:
         self.device = device
+        self._heartbeat, self._refresh = heartbeat, refresh
         self.outputs = sorted(outputs, key=lambda output: output.kind is not OutputKind.SIREN)
         self.beat_s = clock.now().mono_s
         self._driver = driver
@@ -142,9 +169,11 @@ class OutputBus:
         self._wake.clear()
         wanted = self._wanted()
         for output in self.outputs:
-            if not output.is_at(wanted[output.name]):
+            if self._refresh or not output.is_at(wanted[output.name]):
                 await self._write(session, output, wanted[output.name])
         await self._read_back(session)
+        if self._heartbeat is not None:
+            await self._heartbeat.beat(session)
         self.beat_s = self._clock.now().mono_s
 
     async def _write(self, session: Session, output: Output, level: Level) -> None:
@@ -154,6 +183,8 @@ class OutputBus:
             output.lost(f"the device refuses to write {output.point}: {error}")
 
     async def _read_back(self, session: Session) -> None:
+        if not self.outputs:
+            return  # the device has a heartbeat only
         samples = {sample.point: sample for sample in await session.fetch({o.readback for o in self.outputs})}
         wanted, now_s = self._wanted(), self._clock.now().mono_s
         for output in self.outputs:

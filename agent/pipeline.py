@@ -10,6 +10,9 @@ from agent.core.ports import Clock, Recorder, RuleEngine
 from agent.facts import FactTable
 from agent.reports import alarm_event, operator_event, output_event
 
+BEAT_LIMIT_S = 5.0
+"""Everything is evaluated once a second; after so long without, the rules are stuck."""
+
 
 class Pipeline:
     """The nervous system. Every method is synchronous and may be called from the event loop only.
@@ -46,6 +49,10 @@ class Pipeline:
         self._evaluate(None)
         self.refresh(self._clock.now())
         self.beat_s = self._clock.now().mono_s
+
+    def is_alive(self) -> bool:
+        """Tell whether everything was evaluated lately."""
+        return self._clock.now().mono_s - self.beat_s < BEAT_LIMIT_S
 
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge; False when there was nothing to acknowledge. Raises KeyError for an unknown alarm."""

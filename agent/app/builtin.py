@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from agent.core.model import PointInfo, Priority
-from rules.language import ConditionOptions
+from rules.language import ConditionOptions, LevelOptions, LimitOptions
 from rules.rule import Rule, compile_rule
 
 _UPLINK_DELAY_S = 60.0
@@ -34,6 +34,48 @@ def device_rules(device: str, delay_s: float) -> Iterator[ConditionOptions]:
         priority=Priority.P3,
         on_delay=delay_s,
     )
+
+
+def module_rules(device: str, points: Collection[str]) -> Iterator[ConditionOptions]:
+    """Yield the alarms of an I/O module that guards itself, as far as ``points`` tell of it."""
+    if f"{device}.watchdog_ok" in points:
+        yield ConditionOptions(
+            id=f"{device}.watchdog",
+            name={"en": f"The watchdog of module {device} is off", "zh": f"模块 {device} 看门狗未启用"},
+            consequence={
+                "en": "If the gateway dies, its sirens stay as they are",
+                "zh": "网关失效时警报器不会自动动作",
+            },
+            response={"en": "Switch it on, and give each output its safe state", "zh": "启用看门狗并设置安全状态"},
+            inputs={"ok": f"{device}.watchdog_ok"},
+            when="!ok",
+            priority=Priority.P3,
+        )
+    if f"{device}.safe_mode" in points:
+        yield ConditionOptions(
+            id=f"{device}.safe_mode",
+            name={"en": f"Module {device} is in its safe mode", "zh": f"模块 {device} 处于安全模式"},
+            consequence={"en": "It ignores what is wanted of its outputs", "zh": "模块不响应输出指令"},
+            response={"en": "It is cleared by itself; if not, reset the module", "zh": "自动清除，否则复位模块"},
+            inputs={"safe": f"{device}.safe_mode"},
+            when="safe",
+            priority=Priority.P2,
+        )
+
+
+def certificate_rules(device: str, points: Collection[str]) -> Iterator[LevelOptions]:
+    """Yield the alarms of a certificate that runs out: with it the connection ends."""
+    if f"{device}.certificate_days" not in points:
+        return
+    for days, priority in ((60, Priority.P4), (30, Priority.P3), (7, Priority.P2)):
+        yield LevelOptions(
+            id=f"{device}.certificate_{days}d",
+            name={"en": f"A certificate of {device} ends within {days} days", "zh": f"{device} 证书 {days} 天内到期"},
+            consequence={"en": "Then the connection ends", "zh": "到期后通信中断"},
+            response={"en": "Renew it: anshao opcua rotate", "zh": "更新证书：anshao opcua rotate"},
+            input=f"{device}.certificate_days",
+            limits={"L": LimitOptions(at=days, priority=priority)},
+        )
 
 
 def camera_rule(camera: str, delay_s: float) -> ConditionOptions:
@@ -89,6 +131,6 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         )
 
 
-def compile_builtin(options: Iterator[ConditionOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
+def compile_builtin(options: Iterator[ConditionOptions | LevelOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
     """Compile rules of ours."""
     return [rule for each in options for rule in compile_rule(each, points)]

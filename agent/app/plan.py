@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from agent.annunciator import attracts
 from agent.app import builtin
-from agent.config import OutputOptions, Site, load_site, rule_files
+from agent.config import DeviceConfig, OutputOptions, Site, load_site, rule_files
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
@@ -20,7 +20,7 @@ from agent.outputs import Output
 from agent.runner import online_point
 from drivers import REGISTRY
 from models import CAMERA
-from rules.language import ConditionOptions
+from rules.language import ConditionOptions, LevelOptions
 from rules.loading import load_rules
 from rules.rule import Rule
 
@@ -37,16 +37,16 @@ class Plan:
     backups: Mapping[str, str]
     rules_revision: str
 
-    def output_buses(self) -> Iterator[tuple[str, Driver, list[Output]]]:
-        """Yield each device that carries outputs, with a driver of its own for just these."""
-        devices = sorted({output.point.split(".")[0] for output in self.outputs})
-        for device in devices:
+    def output_buses(self) -> Iterator[tuple[DeviceConfig, Driver, list[Output]]]:
+        """Yield each device that carries outputs or a heartbeat, with a driver of its own for just these."""
+        for device, config in self.site.devices.items():
             outputs = [output for output in self.outputs if output.point.split(".")[0] == device]
             wired = {point.split(".", 1)[1] for output in outputs for point in (output.point, output.readback)}
-            config = self.site.devices[device]
-            points = {name: options for name, options in config.points.items() if name in wired}
-            build = config.type.build_outputs or config.type.build
-            yield device, build(device, config.options, points, SystemClock()), outputs
+            wired |= {config.options.heartbeat} if config.options.heartbeat else set()
+            if wired:
+                points = {name: options for name, options in config.points.items() if name in wired}
+                build = config.type.build_outputs or config.type.build
+                yield config, build(device, config.options, points, SystemClock()), outputs
 
 
 def load_plan(path: Path) -> Plan:
@@ -60,7 +60,7 @@ def load_plan(path: Path) -> Plan:
         site.outputs,
         attracts=lambda priority, outputs: attracts(priority, [site.outputs[name].kind for name in outputs]),
     )
-    generated = builtin.compile_builtin(_builtin(site), points)
+    generated = builtin.compile_builtin(_builtin(site, points), points)
     _refuse_clashes(site, written, generated)
     return Plan(
         site,
@@ -92,13 +92,15 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
     yield from gateway_points(list(site.outputs), list(site.devices))
 
 
-def _builtin(site: Site) -> Iterator[ConditionOptions]:
+def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions | LevelOptions]:
     devices = (
         rule for id_, config in site.devices.items() for rule in builtin.device_rules(id_, config.options.comms_delay)
     )
+    modules = (rule for id_ in site.devices for rule in builtin.module_rules(id_, points))
+    certificates = (rule for id_ in site.devices for rule in builtin.certificate_rules(id_, points))
     cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
     outputs = (builtin.output_rule(name) for name in site.outputs)
-    return chain(devices, cameras, outputs, builtin.gateway_rules(site.uplink is not None))
+    return chain(devices, modules, certificates, cameras, outputs, builtin.gateway_rules(site.uplink is not None))
 
 
 def _refuse_clashes(site: Site, written: tuple[Rule, ...], generated: list[Rule]) -> None:

@@ -15,13 +15,15 @@ from agent.api import serve
 from agent.app.gateway import Gateway
 from agent.app.parts import Parts
 from agent.app.plan import Plan
+from agent.config import DeviceConfig
 from agent.core.clock import SystemClock
+from agent.core.ports import Driver
 from agent.facts import FactTable
 from agent.health import Health
 from agent.journal import Identity, Journal
 from agent.memory import tidy
 from agent.notify import notify
-from agent.outputs import OutputBus
+from agent.outputs import Heartbeat, Output, OutputBus
 from agent.pipeline import Pipeline
 from agent.reports import device_event, gateway_event
 from agent.runner import Runner
@@ -52,10 +54,7 @@ class Agent:
         self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs)
         self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
         self.ticker = Ticker(self.pipeline, clock)
-        self.buses = [
-            OutputBus(device, driver, outputs, lambda: self.annunciator.wanted, clock)
-            for device, driver, outputs in plan.output_buses()
-        ]
+        self.buses = [self._bus(*parts) for parts in plan.output_buses()]
         self.runners = {
             device: Runner(device, driver, clock, self.pipeline.ingest, self._on_link)
             for device, driver in plan.drivers.items()
@@ -65,6 +64,12 @@ class Agent:
         self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock)
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.gateway = Gateway(plan, parts)
+
+    def _bus(self, device: DeviceConfig, driver: Driver, outputs: list[Output]) -> OutputBus:
+        point = device.options.heartbeat
+        heartbeat = Heartbeat(f"{device.id}.{point}", self.pipeline.is_alive) if point else None
+        refresh = device.options.refresh
+        return OutputBus(device.id, driver, outputs, lambda: self.annunciator.wanted, self.clock, heartbeat, refresh)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set."""

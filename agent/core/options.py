@@ -40,3 +40,6 @@ class DeviceOptions(Options):
     heartbeat: str | None = Field(
         default=None, description="a writable point that counts up while the agent is alive, for the PLC to watch"
     )
+    refresh: bool = Field(
+        default=False, description="write every output at each cycle: for a module whose watchdog counts writes"
+    )

@@ -73,6 +73,7 @@ class Codec:
         self.scaling = Scaling.of(point)
         self._bit = point.bit
         self._encoding = point.encoding
+        self._control = point.control
         self._form = struct.Struct(self.layout.end + FORMS[point.kind]) if point.kind in FORMS else None
         self._words = struct.Struct(f"{'<' if self.layout.is_exchanged else '>'}{point.count}H")
 
@@ -114,7 +115,7 @@ class Codec:
     def encode(self, value: Value) -> list[int]:
         """Return the registers to write. Raises ValueError for a value that does not fit."""
         try:
-            return list(self._words.unpack(self._to_octets(value)))
+            return [register | self._control for register in self._words.unpack(self._to_octets(value))]
         except (struct.error, OverflowError, UnicodeEncodeError):
             raise ValueError(f"{value!r} does not fit into {self.kind}") from None
 

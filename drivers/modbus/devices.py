@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
+from drivers.modbus.modules import Module
 
 _UNSTABLE = re.compile(r"/dev/tty(USB|ACM)\d+")
 
@@ -60,7 +61,7 @@ class ModbusDevice(DeviceOptions):
     )
     pause: Duration = Field(default=0.0, ge=0, le=10, description="rest of the device between two requests")
     settle: Duration = Field(default=0.0, ge=0, le=10, description="rest after connecting, before the first request")
-    module: str = Field(default="", description="an I/O module whose watchdog is checked: a profile's name, or a file")
+    module: Module | None = Field(default=None, description="an I/O module: the name of a profile, or a file with one")
 
     framing: str = "tcp"
 
@@ -68,6 +69,15 @@ class ModbusDevice(DeviceOptions):
     def endpoint(self) -> str:
         """What people call the line that the unit is on."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _keeps_its_module_alive(self) -> ModbusDevice:
+        module = self.module
+        if module is not None and module.alive_by == "write" and not (self.refresh or self.heartbeat):
+            raise ValueError(
+                f"the watchdog of {module.name} counts writes, and outputs would fall; add 'refresh: true'"
+            )
+        return self
 
 
 class ModbusTcpDevice(ModbusDevice):

@@ -13,6 +13,7 @@ from drivers.modbus.devices import ModbusDevice, ModbusSerialDevice, ModbusTcpDe
 from drivers.modbus.frames import FRAMINGS
 from drivers.modbus.groups import make_groups
 from drivers.modbus.link import open_serial, open_tcp
+from drivers.modbus.module import ModuleSession, hidden_points, module_points
 from drivers.modbus.options import ModbusPoint
 from drivers.modbus.plan import Limits, Span
 from drivers.modbus.reader import Wired
@@ -38,7 +39,11 @@ class ModbusDriver:
         self._id, self._device, self._clock = device_id, device, clock
         self._own_line = own_line
         self.points = [_info(f"{device_id}.{name}", point, device) for name, point in points.items()]
-        self._wired = {f"{device_id}.{name}": _wire(f"{device_id}.{name}", point) for name, point in points.items()}
+        everything = dict(points)
+        if device.module is not None and not own_line:
+            self.points += module_points(device_id, device.module)
+            everything |= hidden_points(device.module)
+        self._wired = {f"{device_id}.{name}": _wire(f"{device_id}.{name}", point) for name, point in everything.items()}
 
     async def connect(self) -> Session:
         """Take hold of the line, and open it if nobody has."""
@@ -50,7 +55,7 @@ class ModbusDriver:
         groups = make_groups(self._id, periods, limits, self._clock.now().mono_s)
         session = ModbusSession(bus, unit, self._wired, limits, groups, self._clock)
         await session.open()
-        return session
+        return session if device.module is None else ModuleSession(self._id, session, device.module)
 
     def _bus(self) -> Bus:
         settings = self._device.model_dump_json(include=_LINE)

@@ -38,6 +38,7 @@ class ModbusPoint(PointOptions):
     length: int = Field(default=8, ge=1, le=125, description="registers of a string")
     encoding: Literal["latin-1", "utf-8", "gb18030"] = "latin-1"
     poll: Duration | None = Field(default=None, gt=0, description="instead of the device's")
+    control: int = Field(default=0, ge=0, le=65535, description="bits set in what is written, absent from what is read")
     write: WriteWith | None = Field(default=None, description="function 5 or 6, 15 or 16, 22, or 3 and 16")
 
     @property
@@ -102,6 +103,8 @@ class ModbusPoint(PointOptions):
             return (
                 f"'write: {how}' does not fit; a bit of a register takes mask or read-modify-write, all else does not"
             )
+        if self.control and (self.count > 1 or self.kind not in ("uint16", "int16")):
+            return f"'control' is for a point of one register and type uint16 or int16, not for a {self.kind}"
         if how == "single" and self.count > 1:
             return f"'write: single' writes one register, and a {self.kind} takes {self.count}; write: multiple"
         return ""

@@ -83,6 +83,10 @@ class ModbusSession:
                 found.append(inspection(point, wire.options, b"" if pdu.exception_code(answer) else answer[2:]))
         return found
 
+    async def ask(self, request: pdu.Request) -> bytes:
+        """Make one request, before any poll that waits for its turn. Raises NotConnected."""
+        return await self._ask(request, is_urgent=True)
+
     async def close(self) -> None:
         """Leave the line; the last one closes it."""
         self._bus.detach(self)

@@ -126,7 +126,12 @@ def node_opcua(folder: Path) -> Rig:
     )
 
 
-RIGS = {"libmodbus": libmodbus, "libmodbus-rtu": libmodbus_rtu, "modbus-serial": modbus_serial, "node-opcua": node_opcua}
+RIGS = {
+    "libmodbus": libmodbus,
+    "libmodbus-rtu": libmodbus_rtu,
+    "modbus-serial": modbus_serial,
+    "node-opcua": node_opcua,
+}
 
 
 class Silent:

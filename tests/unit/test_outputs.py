@@ -9,7 +9,7 @@ import pytest
 from agent.annunciator import OutputKind
 from agent.core.clock import SystemClock
 from agent.core.model import Level
-from agent.outputs import Output, OutputBus
+from agent.outputs import Heartbeat, Output, OutputBus
 from tests.fakes import FakeDevice, FakeDriver, until
 
 LEVELS = {Level.OFF: False, Level.ON: True}
@@ -138,3 +138,29 @@ async def test_leaves_the_level_that_the_site_wants(on_stop: Level | None, left:
         await until(lambda: plant.siren() is True)
     await plant.bus.stop()
     assert plant.siren() is left
+
+
+def beating(device: FakeDevice, is_alive: list[bool]) -> OutputBus:
+    clock = SystemClock()
+    heartbeat = Heartbeat("plc.beat", lambda: is_alive[0])
+    return OutputBus("plc", FakeDriver(device, clock), [], lambda: {}, clock, heartbeat)
+
+
+async def test_a_heartbeat_counts_up_while_the_rules_turn_and_stands_still_when_they_do_not() -> None:
+    device, is_alive = FakeDevice({"plc.beat": 0}), [True]
+    task = asyncio.create_task(beating(device, is_alive).run())
+    await until(lambda: device.writes == [("plc.beat", 1), ("plc.beat", 2)], limit_s=2.0)
+    is_alive[0] = False
+    await asyncio.sleep(1.2)
+    assert len(device.writes) == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_with_refresh_an_output_is_written_at_every_cycle() -> None:
+    plant = Plant()
+    plant.bus = OutputBus(
+        "plc", FakeDriver(plant.device, SystemClock()), [plant.output], lambda: plant.wanted, SystemClock(), None, True
+    )
+    async with running(plant):
+        await until(lambda: plant.device.writes == [("plc.siren", False)] * 3, limit_s=3.0)
