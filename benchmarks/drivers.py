@@ -1,97 +1,162 @@
-"""Poll rate and CPU of the Modbus driver beside bare pymodbus with perfect blocks.
+"""The Modbus driver beside bare pymodbus: with the blocks that an engineer would write by hand, and tag by tag.
 
-Both sides talk to the same libmodbus server (a process of its own) in the same run, in turns, so that
-a busy machine hurts both alike. The bare side reads the blocks that an engineer would write down by
-hand and throws the registers away; the driver makes a Sample with quality and time of every one of
-them, which is what the ratio shows; the goal is on what that costs.
+All sides talk to the same libmodbus server (a process of its own) in the same run, in turns, so that a
+busy machine hurts them alike. The bare side throws the registers away; the driver makes a Sample with
+quality and time of every one of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from pymodbus.client import AsyncModbusTcpClient
 
 from agent.core.clock import SystemClock
-from agent.core.ports import Session
-from benchmarks.row import Row, row
+from agent.core.model import Sample
+from agent.core.ports import Driver
+from agent.facts import FactTable
+from agent.memory import calm_collector
+from agent.runner import Runner
+from benchmarks.row import Row, ratio_row, row
 from drivers import REGISTRY
-from tests.drivers.rigs import build_libmodbus
+from tests.drivers.rigs import Silent, build_libmodbus
 from tests.servers.process import Server, free_port
 
 TURNS = 8
 """Measured alternately, the best of which counts: what the machine can do, not what disturbed it."""
+STEADY_S = 5.0
 Poll = Callable[[], Awaitable[object]]
+Blocks = Sequence[tuple[int, int]]
+"""Offset and count of the requests that bare pymodbus makes."""
+CONTIGUOUS = [(first, 125) for first in range(0, 10_000, 125)]
+SCATTERED = [offset for offset in range(12_500) if offset % 5]
+"""10,000 registers with a hole after every fourth."""
 
 
 def rows() -> list[Row]:
     """Start the server and measure."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        server = Server([str(build_libmodbus(Path(folder))), str(port), "10000"], port)
-        server.start()
-        try:
-            return asyncio.run(_measure(port))
-        finally:
-            server.kill()
+    calm_collector()
+    with _server(12_500) as port:
+        return asyncio.run(_measure(port))
 
 
 async def _measure(port: int) -> list[Row]:
-    found: list[Row] = []
-    for points, polls in ((200, 60), (10_000, 3)):
-        ours_s, bare_s, cpu_s = await _compare(port, points, polls)
-        found.append(_beside(f"modbus: full-speed polls of {points} registers", 1 / ours_s, 1 / bare_s))
-        extra_us = (ours_s - bare_s) / points * 1e6
-        found.append(row(f"modbus: time of a sample beyond bare pymodbus, {points} points", extra_us, "µs", most=6))
-        if points == 200:
-            found.append(row("modbus: CPU of 200 points polled at 100 ms", cpu_s * 10 * 100, "% of a core", most=3))
-    return found
+    scattered = [(first, min(125, 12_500 - first)) for first in range(1, 12_500, 125)]
+    return [
+        await _beside(port, "10,000 contiguous registers", range(10_000), CONTIGUOUS, 0.9),
+        await _beside(port, "10,000 registers with holes", SCATTERED, scattered, 0.8),
+        await _beside(port, "200 registers", range(200), [(0, 125), (125, 75)], None),
+        await _beside(port, "500 tags, pymodbus asks for each", range(500), [(n, 1) for n in range(500)], None),
+        await _cpu(port, 10_000, 35),
+        await _cpu(port, 200, 3),
+        *await _jitter(port),
+    ]
 
 
-def _beside(name: str, value: float, baseline: float) -> Row:
-    ratio = round(value / baseline, 3)
-    return Row(name=name, value=round(value, 1), unit="/s", goal="", baseline=round(baseline, 1), ratio=ratio, met=None)
-
-
-async def _compare(port: int, points: int, polls: int) -> tuple[float, float, float]:
-    """Return wall seconds per poll of the driver and of bare pymodbus, and the driver's CPU seconds per poll."""
-    session = await _session(port, points)
+async def _beside(port: int, name: str, offsets: Sequence[int], blocks: Blocks, least_ratio: float | None) -> Row:
+    """Return full-speed reads per second beside what pymodbus does by hand."""
+    session = await _driver(port, offsets, poll=1e-6, timeout=2.0).connect()
+    batch = await session.read()
+    assert [sample.value for sample in batch] == list(offsets), "the driver must read what the server holds"
     client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=2, retries=0, reconnect_delay=0)
     await client.connect()
+    polls = max(2, 20_000 // (len(offsets) + 20 * len(blocks)))
     ours, bare = [], []
     for _ in range(TURNS):
         ours.append(await _timed(session.read, polls))
-        bare.append(await _timed(lambda: _by_hand(client, points), polls))
+        bare.append(await _timed(lambda: _by_hand(client, blocks), polls))
     await session.close()
     client.close()
-    best = min(wall_s for wall_s, _ in ours)
-    return best, min(wall_s for wall_s, _ in bare), statistics.median(cpu_s for _, cpu_s in ours)
+    return ratio_row(f"modbus: polls of {name}", 1 / min(ours), "/s", 1 / min(bare), least_ratio)
 
 
-async def _session(port: int, points: int) -> Session:
-    kind = REGISTRY["modbus-tcp"]
-    device = kind.device.model_validate({"host": "127.0.0.1", "port": port, "poll": 1e-6, "timeout": 2.0})
-    each = {str(n): kind.point.model_validate({"address": {"table": "holding", "offset": n}}) for n in range(points)}
-    session = await kind.build("plc", device, each, SystemClock()).connect()
-    batch = await session.read()
-    assert [sample.value for sample in batch] == list(range(points)), "the driver must read what the server holds"
-    return session
+async def _by_hand(client: AsyncModbusTcpClient, blocks: Blocks) -> None:
+    for first, count in blocks:
+        answer = await client.read_holding_registers(first, count=count, device_id=1)
+        assert len(answer.registers) == count
 
 
-async def _by_hand(client: AsyncModbusTcpClient, points: int) -> None:
-    for first in range(0, points, 125):
-        answer = await client.read_holding_registers(first, count=min(125, points - first), device_id=1)
-        assert len(answer.registers) == min(125, points - first)
-
-
-async def _timed(poll: Poll, polls: int) -> tuple[float, float]:
-    """Return wall and CPU seconds per poll of this process."""
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
+async def _timed(poll: Poll, polls: int) -> float:
+    """Return seconds per poll."""
+    started_s = time.perf_counter()
     for _ in range(polls):
         await poll()
-    return (time.perf_counter() - wall_s) / polls, (time.process_time() - cpu_s) / polls
+    return (time.perf_counter() - started_s) / polls
+
+
+async def _cpu(port: int, points: int, most: float) -> Row:
+    """Return what polling every 100 ms costs, up to and with the table of facts."""
+    driver = _driver(port, range(points), poll=0.1, timeout=2.0)
+    facts = FactTable(driver.points)
+    seen = 0
+
+    def ingest(samples: Sequence[Sample]) -> None:
+        nonlocal seen
+        seen += len(samples)
+        facts.update(samples)
+
+    task = asyncio.create_task(Runner("plc", driver, SystemClock(), ingest, lambda *_: None).run())
+    await asyncio.sleep(1.0)
+    seen, cpu_s = 0, time.process_time()
+    await asyncio.sleep(STEADY_S)
+    share = (time.process_time() - cpu_s) / STEADY_S * 100
+    task.cancel()
+    await asyncio.wait([task])
+    assert seen >= points * STEADY_S * 10 * 0.9, f"only {seen} samples came"
+    return row(f"modbus: CPU of {points:,} registers polled at 100 ms", share, "% of a core", most=most)
+
+
+async def _jitter(port: int) -> list[Row]:
+    """Return how late polls of 49 devices at 100 ms are while a fiftieth has hung."""
+    at: dict[str, list[float]] = {}
+
+    def ingest(samples: Sequence[Sample]) -> None:
+        for sample in samples[:1]:
+            at.setdefault(sample.point, []).append(sample.received_s)
+
+    async with Silent() as dead:
+        drivers = [_driver(port, range(20), name=f"d{n}", poll=0.1, timeout=0.5, connections=1) for n in range(49)]
+        drivers.append(_driver(dead, range(20), name="dead", poll=0.1, timeout=0.5))
+        clock = SystemClock()
+        tasks = [
+            asyncio.create_task(Runner(f"d{n}", each, clock, ingest, lambda *_: None).run())
+            for n, each in enumerate(drivers)
+        ]
+        await asyncio.sleep(STEADY_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    gaps = sorted(
+        abs(after - before - 0.1) * 1000
+        for point, times in at.items()
+        if not point.startswith("dead")
+        for before, after in pairwise(times[2:])
+    )
+    assert len(gaps) > 49 * 30, f"only {len(gaps)} polls"
+    p99 = gaps[int(len(gaps) * 0.99)]
+    return [row("modbus: poll jitter p99 of 49 devices beside a hung one", p99, "ms", most=20)]
+
+
+def _driver(port: int, offsets: Sequence[int], name: str = "plc", **device: object) -> Driver:
+    kind = REGISTRY["modbus-tcp"]
+    options = kind.device.model_validate({"host": "127.0.0.1", "port": port, **device})
+    points = {str(n): kind.point.model_validate({"address": {"table": "holding", "offset": n}}) for n in offsets}
+    return kind.build(name, options, points, SystemClock())
+
+
+@contextmanager
+def _server(size: int) -> Iterator[int]:
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        server = Server([str(build_libmodbus(Path(folder))), str(port), str(size)], port)
+        server.start()
+        try:
+            yield port
+        finally:
+            server.kill()
