@@ -9,8 +9,10 @@ from asyncua.client.client import Client
 
 from agent.core.errors import NotConnected
 from agent.core.ports import Clock, Session
-from drivers.opcua.options import OpcUaDevice, OpcUaPoint
-from drivers.opcua.session import LIFETIME_S, OpcUaSession, limited
+from drivers.opcua.device import OpcUaDevice
+from drivers.opcua.options import OpcUaPoint
+from drivers.opcua.session import OpcUaSession
+from drivers.opcua.subscription import LIFETIME_S
 
 logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)  # what it reports reaches the caller as an error
 _NO_WATCHDOG_S = 86400.0
@@ -21,7 +23,7 @@ async def open_session(device: OpcUaDevice, points: Mapping[str, OpcUaPoint], cl
     """Build a fresh client and connect it; a client that once failed may be dead for good. Raises NotConnected."""
     session = OpcUaSession(_client(device), device, points, clock)
     try:
-        await limited(session.open(), device)
+        await session.open()
     except BaseException:
         await session.close()
         raise

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from agent.core.model import PointInfo
 from agent.core.ports import Clock, Session
-from drivers.opcua.options import OpcUaDevice, OpcUaPoint
+from drivers.opcua.device import OpcUaDevice
+from drivers.opcua.options import OpcUaPoint
 
 
 class OpcUaDriver:

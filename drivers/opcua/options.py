@@ -1,18 +1,19 @@
-"""What ``site.yaml`` may say of an OPC UA server and its points."""
+"""What ``site.yaml`` may say of an OPC UA server's points."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.core.durations import Duration
-from agent.core.options import DeviceOptions, PointOptions
+from agent.core.options import Options, PointOptions
 from drivers.scaling import conversion_fault
 
 _NODE = re.compile(r"((nsu=[^;]+|ns=\d+);)?(i=\d+|s=.+|g=[0-9A-Fa-f-]{36}|b=.+)")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_FIELD = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 def _node(value: str) -> str:
@@ -23,43 +24,63 @@ def _node(value: str) -> str:
     return value
 
 
-def _endpoint(value: str) -> str:
-    if not re.fullmatch(r"opc\.tcp://([^/\s:@]+|\[[0-9A-Fa-f:.]+\]):\d+(/\S*)?", value):
-        raise ValueError(
-            f"{value!r} is not an OPC UA endpoint; write opc.tcp://HOST:PORT/PATH (the usual port is 4840)"
-        )
+def _path(value: str) -> str:
+    if "*" in value:
+        raise ValueError(f"{value!r} may be many nodes, and a point is one; 'anshao browse' lists them for site.yaml")
+    if not value.strip("/"):
+        raise ValueError("'path' is empty; write Objects/2:Boiler/2:Level, or nsu=NAMESPACE-URI:Boiler for 2:Boiler")
     return value
 
 
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    base = (info.context or {}).get("base")
-    return path if base is None else base / path
+def _deadband(value: object) -> object:
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    return {"percent": match[1]} if match else value
+
+
+class Percent(Options):
+    """A share of the range that the server gives for the node (its EURange)."""
+
+    percent: float = Field(gt=0, le=100)
+
+
+Deadband = Annotated[float | Percent, BeforeValidator(_deadband)]
 
 
 class OpcUaPoint(PointOptions):
-    """One variable. Prefer namespaces by URI: their index may change when the server restarts."""
+    """One variable, one element of an array, one field of a structure, or one condition.
 
-    node: Annotated[str, AfterValidator(_node)]
+    Prefer namespaces by URI: their index may change when the server restarts.
+    """
+
+    node: Annotated[str, AfterValidator(_node)] = ""
+    path: Annotated[str, AfterValidator(_path)] = Field(default="", description="browse names from the root on")
+    element: Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    field: str = Field(default="", pattern=f"^({_FIELD})?$", description="of a structure, such as Status.Speed")
+    mode: Literal["subscribe", "poll"] | None = Field(default=None, description="instead of the device's")
+    sampling: Duration | None = Field(default=None, ge=0, description="instead of the device's")
+    queue: int | None = Field(default=None, ge=1, description="instead of the device's")
+    deadband: Deadband | None = Field(default=None, description="changes up to this are not sent; 5% of the range")
+    trigger: Literal["status", "value", "timestamp"] = "value"
+    condition: str = Field(default="", description="a condition of the server, as SOURCE/CONDITION; true while active")
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """The element, as one index for each dimension."""
+        return (self.element,) if isinstance(self.element, int) else self.element or ()
 
     @model_validator(mode="after")
-    def _scale_is_of_use(self) -> OpcUaPoint:
-        if fault := conversion_fault(self):
+    def _is_whole(self) -> OpcUaPoint:
+        if fault := self._place_fault() or conversion_fault(self):
             raise ValueError(fault)
         return self
 
-
-class OpcUaDevice(DeviceOptions):
-    """One server, for now without message security (a later version signs and encrypts)."""
-
-    endpoint: Annotated[str, AfterValidator(_endpoint)]
-    sampling: Duration = Field(default=0.5, gt=0, description="interval of the monitored items")
-    queue: int = Field(default=10, ge=1, description="values that the server keeps of each item between two publishes")
-    username: str = ""
-    password_file: Annotated[Path, AfterValidator(_beside_the_file)] | None = None
-    timeout: Duration = Field(default=2.0, gt=0)
-
-    @model_validator(mode="after")
-    def _login_is_whole(self) -> OpcUaDevice:
-        if self.password_file is not None and not self.username:
-            raise ValueError("'password_file' is of no use without 'username'; add it")
-        return self
+    def _place_fault(self) -> str:
+        if sum(map(bool, (self.node, self.path, self.condition))) != 1:
+            return "say where it is: one of 'node', 'path' and 'condition'"
+        if self.condition and (self.writable or self.field or self.element is not None):
+            return "a condition is true or false; leave 'writable', 'field' and 'element' out"
+        if self.writable and self.field:
+            return "a field of a structure cannot be written; write a variable of its own"
+        if self.deadband is not None and self.trigger == "status":
+            return "'deadband' is about values; leave 'trigger: status' out"
+        return ""

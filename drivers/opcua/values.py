@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
 from asyncua import ua
+from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError
 
 from agent.core.model import Instant, Quality, Sample, Value
+from drivers.opcua.options import OpcUaPoint
 from drivers.scaling import Scaling, to_switch
 
+_GOOD = ua.StatusCode()
 _UNCERTAIN = 0b01
+_OVERFLOW = 0x480
+"""InfoType DataValue with the bit Overflow (Part 4, 7.39.1)."""
 _INTEGERS = {
     ua.VariantType.SByte: "b",
     ua.VariantType.Byte: "B",
@@ -27,19 +33,40 @@ _INTEGERS = {
 _FLOATS = {ua.VariantType.Float: "f", ua.VariantType.Double: "d"}
 
 
-def to_sample(point: str, data: ua.DataValue, scaling: Scaling, now: Instant) -> Sample:
-    """Return a sample: the two top bits of the status are its quality (Part 4, 7.39); an uncertain value is kept."""
-    status = data.StatusCode or ua.StatusCode()
-    source_time = data.SourceTimestamp.replace(tzinfo=UTC) if data.SourceTimestamp else None
+def to_sample(point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataValue, now: Instant) -> Sample:
+    """Return a sample: the two top bits of the status are its quality (Part 4, 7.39); an uncertain value is kept.
+
+    Its time is the source's, or else the server's. The overflow bit tells that the server's queue ran over.
+    """
+    status = data.StatusCode or _GOOD
+    taken = data.SourceTimestamp or data.ServerTimestamp
+    source_time = taken.replace(tzinfo=UTC) if taken else None
     if status.is_bad():
         return Sample.bad(point, status.name, now, source_time)
     try:
-        value = _plain(data.Value.Value if data.Value is not None else None, scaling)
+        raw = data.Value.Value if data.Value is not None else None
+        value = _plain(part(raw, options) if options.field or options.element is not None else raw, scaling)
     except ValueError as error:
         return Sample.bad(point, str(error), now, source_time)
-    is_uncertain = status.value >> 30 == _UNCERTAIN
-    quality = Quality.UNCERTAIN if is_uncertain else Quality.GOOD
-    return Sample(point, value, quality, now.utc, now.mono_s, source_time, status.name if is_uncertain else None)
+    if status.value == 0:
+        return Sample(point, value, Quality.GOOD, now.utc, now.mono_s, source_time)
+    quality = Quality.UNCERTAIN if status.value >> 30 == _UNCERTAIN else Quality.GOOD
+    return Sample(point, value, quality, now.utc, now.mono_s, source_time, _reason(status, quality))
+
+
+def part(value: Any, options: OpcUaPoint) -> Any:
+    """Return the element or field that a point names. Raises ValueError when there is none."""
+    for index in options.indexes:
+        if not isinstance(value, list) or index >= len(value):
+            size = len(value) if isinstance(value, list) else 0
+            raise ValueError(f"there is no element {index}; the array has {size}")
+        value = value[index]
+    for name in filter(None, options.field.split(".")):
+        if isinstance(value, ua.ExtensionObject) or not hasattr(value, name):
+            known = ", ".join(vars(value)) if hasattr(value, "__dict__") else type(value).__name__
+            raise ValueError(f"there is no field {name!r}; there is {known}")
+        value = getattr(value, name)
+    return value
 
 
 def to_variant(value: Value, kind: ua.VariantType, scaling: Scaling) -> ua.Variant:
@@ -71,6 +98,43 @@ def to_node_id(text: str, namespaces: Sequence[str]) -> ua.NodeId:
         return ua.NodeId.from_string(text)
     except UaError as error:
         raise ValueError(f"{text!r} is not a node id: {error}") from error
+
+
+def to_browse_path(text: str, namespaces: Sequence[str]) -> ua.BrowsePath:
+    """Resolve names separated by slashes, from the root on: ``Objects/2:Boiler`` or ``Objects/nsu=URI:Boiler``.
+
+    A slash in a name or URI is written ``&/``. Raises ValueError when the server has no such namespace.
+    """
+    path = ua.BrowsePath(StartingNode=ua.NodeId(ua.Int32(ObjectIds.RootFolder)))
+    for name in names_of(text):
+        element = ua.RelativePathElement()
+        element.ReferenceTypeId = ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences))
+        element.IncludeSubtypes = True  # type: ignore[assignment]
+        element.TargetName = _qualified(name, namespaces)
+        path.RelativePath.Elements.append(element)
+    return path
+
+
+def names_of(path: str) -> list[str]:
+    """Return the names in a path."""
+    parts = re.split(r"(?<!&)/", path)
+    return [part.replace("&/", "/") for part in parts if part]
+
+
+def _qualified(name: str, namespaces: Sequence[str]) -> ua.QualifiedName:
+    if name.startswith("nsu="):
+        uri, _, plain = name.removeprefix("nsu=").rpartition(":")
+        if uri not in namespaces:
+            raise ValueError(f"the server has no namespace {uri!r}")
+        return ua.QualifiedName(plain, ua.UInt16(namespaces.index(uri)))
+    index, colon, plain = name.partition(":")
+    return ua.QualifiedName(plain, ua.UInt16(index)) if colon and index.isdecimal() else ua.QualifiedName(name)
+
+
+def _reason(status: ua.StatusCode, quality: Quality) -> str | None:
+    overflow = "the server's queue ran over; values are missing" if status.value & _OVERFLOW == _OVERFLOW else ""
+    named = status.name if quality is Quality.UNCERTAIN else ""
+    return "; ".join(filter(None, (named, overflow))) or None
 
 
 def _plain(value: Any, scaling: Scaling) -> Value:

@@ -17,7 +17,8 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality, Sample, Value
 from agent.core.ports import Driver
 from drivers import REGISTRY
-from drivers.opcua.session import LIFE_S, OpcUaSession
+from drivers.opcua.session import OpcUaSession
+from drivers.opcua.subscription import LIFE_S
 from tests.drivers.rigs import Rig, node_opcua, read_until
 
 pytestmark = pytest.mark.server
@@ -126,8 +127,8 @@ async def test_a_subscription_that_dies_alone_is_a_lost_device(real: Rig) -> Non
     assert isinstance(session, OpcUaSession)
     await read_until(session, {"plc.level"})
     subscription = session._subscription
-    assert subscription is not None and subscription.subscription_id is not None
-    await session._client.delete_subscriptions([subscription.subscription_id])
+    assert subscription is not None and subscription.id
+    await session._client.delete_subscriptions([subscription.id])
     started_s = time.monotonic()
     with pytest.raises(NotConnected, match="the subscription"):
         while time.monotonic() - started_s < 20.0:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.opcua.options import OpcUaDevice, OpcUaPoint
+from drivers.opcua.device import OpcUaDevice
+from drivers.opcua.options import OpcUaPoint
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,38 @@ const [port, pki, extra] = process.argv.slice(2);
   broken.setValueFromSource(new Variant({ dataType: DataType.Double, value: 1 }), StatusCodes.BadSensorFailure);
   const worn = ns.addVariable({ componentOf: plant, nodeId: "s=Plant.Worn", browseName: "Worn", dataType: "Double" });
   worn.setValueFromSource(new Variant({ dataType: DataType.Double, value: 3.5 }), StatusCodes.UncertainSensorNotAccurate);
+  const levels = Float64Array.from([1, 2]);
+  ns.addVariable({
+    componentOf: plant, nodeId: "s=Plant.Levels", browseName: "Levels", dataType: "Double", valueRank: 1, accessLevel: "CurrentRead | CurrentWrite",
+    value: new Variant({ dataType: DataType.Double, arrayType: VariantArrayType.Array, value: levels }),
+  });
+  const heat = ns.addVariable({
+    componentOf: plant, nodeId: "s=Plant.Heat", browseName: "Heat", dataType: "Double", accessLevel: "CurrentRead | CurrentWrite",
+    value: new Variant({ dataType: DataType.Double, value: 20 }),
+  });
+  space.installAlarmsAndConditionsService();
+  plant.setEventNotifier(1);
+  space.rootFolder.objects.server.addReference({ referenceType: "HasNotifier", nodeId: plant });
+  plant.addReference({ referenceType: "HasEventSource", nodeId: heat });
+  ns.instantiateExclusiveLimitAlarm("ExclusiveLimitAlarmType", {
+    browseName: "HeatLimit", conditionName: "TooHot", conditionSource: heat, inputNode: heat, componentOf: plant,
+    highHighLimit: 90, highLimit: 80, lowLimit: -10, lowLowLimit: -20,
+  });
+  // When Grow becomes true a node that was not there appears.
+  let grown = false;
+  ns.addVariable({
+    componentOf: plant, nodeId: "s=Plant.Grow", browseName: "Grow", dataType: DataType.Boolean,
+    value: {
+      get: () => new Variant({ dataType: DataType.Boolean, value: grown }),
+      set: (v) => {
+        if (v.value && !grown) {
+          ns.addVariable({ componentOf: plant, nodeId: "s=Plant.Late", browseName: "Late", dataType: "Double", value: new Variant({ dataType: DataType.Double, value: 5 }) });
+        }
+        grown = v.value;
+        return StatusCodes.Good;
+      },
+    },
+  });
   await server.start();
   console.log("ready");
 })();

@@ -1,0 +1,80 @@
+"""A server's own alarms and conditions (Part 9) as points that are true while they are active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+
+from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+
+from agent.core.model import Instant, Quality, Sample
+from drivers.opcua.calls import Calls
+from drivers.opcua.items import Item
+from drivers.opcua.subscription import Subscription
+
+_FIELDS = (
+    ("EventType",), ("SourceName",), ("ConditionName",), ("ActiveState", "Id"), ("Retain",), ("Message",), ("Time",),
+)  # fmt: skip
+_SERVER = ua.NodeId(ua.Int32(ObjectIds.Server))
+_CONDITION = ua.NodeId(ua.Int32(ObjectIds.ConditionType))
+_REFRESH = ua.NodeId(ua.Int32(ObjectIds.ConditionType_ConditionRefresh))
+_REFRESH_END = ua.NodeId(ua.Int32(ObjectIds.RefreshEndEventType))
+
+
+class Conditions:
+    """Unknown until the server has told all that is active; then false, until it tells otherwise."""
+
+    def __init__(self, calls: Calls, subscription: Subscription, items: Sequence[Item]) -> None:
+        self._calls, self._subscription = calls, subscription
+        self._items = {item.options.condition: item for item in items}
+        self._untold = set(self._items)
+
+    async def open(self) -> None:
+        """Ask for events, and for those that are active now. Raises NotConnected."""
+        await self._subscription.add_events(_SERVER, _filter())
+        request = ua.CallMethodRequest()
+        request.ObjectId, request.MethodId = _CONDITION, _REFRESH
+        request.InputArguments = [ua.Variant(self._subscription.id, ua.VariantType.UInt32)]
+        await self._calls.limited(self._calls.client.uaclient.session.call([request]))
+
+    def news(self, events: Sequence[ua.EventFieldList], now: Instant) -> Iterator[Sample]:
+        """Yield what the events tell of the points."""
+        for event in events:
+            values = [field.Value for field in event.EventFields]
+            if len(values) != len(_FIELDS):
+                continue
+            if values[0] == _REFRESH_END:
+                yield from (Sample.good(self._items[name].id, False, now) for name in sorted(self._untold))
+                self._untold.clear()
+            else:
+                yield from self._told(values, now)
+
+    def _told(self, values: Sequence[object], now: Instant) -> Iterator[Sample]:
+        _, source, condition, active, retain, message, time = values
+        item = self._items.get(f"{source}/{condition}") or self._items.get(str(condition))
+        if item is None:
+            return
+        self._untold.discard(item.options.condition)
+        is_active = bool(active) if active is not None else bool(retain)
+        text = getattr(message, "Text", None)
+        source_time = time.replace(tzinfo=UTC) if hasattr(time, "replace") else None
+        yield Sample(item.id, is_active, Quality.GOOD, now.utc, now.mono_s, source_time, str(text) if text else None)
+
+
+def _filter() -> ua.EventFilter:
+    wanted = ua.EventFilter()
+    for names in _FIELDS:
+        operand = ua.SimpleAttributeOperand()
+        operand.TypeDefinitionId = ua.NodeId(ua.Int32(_type_of(names[0])))
+        operand.BrowsePath = [ua.QualifiedName(name) for name in names]
+        operand.AttributeId = ua.UInt32(AttributeIds.Value)
+        wanted.SelectClauses.append(operand)
+    return wanted
+
+
+def _type_of(field: str) -> int:
+    if field == "ActiveState":
+        return ObjectIds.AlarmConditionType
+    return ObjectIds.ConditionType if field in ("ConditionName", "Retain") else ObjectIds.BaseEventType

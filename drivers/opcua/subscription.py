@@ -1,0 +1,193 @@
+"""A subscription and its monitored items: what changed, what is missing, and whether it is alive.
+
+Notifications are taken straight from the publish responses. The library's own handler makes a task for
+each of them, which at ten thousand changes a second costs more than all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+
+import structlog
+from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+
+from agent.core.errors import NotConnected
+from agent.core.ports import Clock
+from drivers.opcua.calls import Calls
+from drivers.opcua.device import OpcUaDevice
+from drivers.opcua.items import Item
+from drivers.opcua.options import Percent
+
+log = structlog.get_logger(__name__)
+LIFE_S = 1.0
+"""A batch at least this often, also when nothing changes."""
+LIFETIME_S = 30.0
+"""A server forgets our session and subscription so long after the gateway died."""
+_CLOCK_HANDLE = 1
+_MOST_AT_ONCE = 250
+"""Notifications in one message: decoding more would keep others from the loop for long."""
+CLOCK = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
+_TRIGGERS = {
+    "status": ua.DataChangeTrigger.Status,
+    "value": ua.DataChangeTrigger.StatusValue,
+    "timestamp": ua.DataChangeTrigger.StatusValueTimestamp,
+}
+Note = tuple[ua.NodeId, ua.DataValue]
+
+
+class Subscription:
+    """One subscription with an item for each node, and one for the server's clock: its heart-beat."""
+
+    def __init__(self, calls: Calls, device: OpcUaDevice, clock: Clock) -> None:
+        self._calls, self._device, self._clock = calls, device, clock
+        self.id = 0
+        self.lost = ""
+        self.heard_s = clock.now().mono_s
+        self.wake = asyncio.Event()
+        self.last: dict[ua.NodeId, ua.DataValue] = {}
+        """What was last notified of each node."""
+        self._notes: list[Note] = []
+        self._events: list[ua.EventFieldList] = []
+        self._nodes: dict[int, ua.NodeId] = {}
+        self._items: dict[ua.NodeId, int] = {}
+        self._handle = _CLOCK_HANDLE
+        self._has_clock = False
+
+    async def open(self, terms_s: float) -> None:
+        """Create the subscription, publishing every ``terms_s`` seconds. Raises NotConnected."""
+        session = self._calls.client.uaclient.session
+        result = await self._calls.limited(session.create_subscription(_terms(terms_s), self._published))
+        self.id = result.SubscriptionId
+        beat = _request(CLOCK, _CLOCK_HANDLE, 0.5, 1, None)
+        results = await self._calls.create_items(self.id, [beat])
+        self._has_clock = not results[0].StatusCode.is_bad()
+        self.heard_s = self._clock.now().mono_s
+
+    async def add(self, nodes: Iterable[tuple[ua.NodeId, Sequence[Item]]]) -> dict[ua.NodeId, ua.StatusCode]:
+        """Monitor nodes; return those that the server refuses, and why. Raises NotConnected."""
+        requests = [self._item(node, items) for node, items in nodes]
+        refused: dict[ua.NodeId, ua.StatusCode] = {}
+        results = await self._calls.create_items(self.id, requests)
+        for request, result in zip(requests, results, strict=True):
+            node = request.ItemToMonitor.NodeId
+            if result.StatusCode.is_bad():
+                refused[node] = result.StatusCode
+                continue
+            self._items[node] = result.MonitoredItemId
+            self._tell_if_slow(node, request.RequestedParameters.SamplingInterval, result.RevisedSamplingInterval)
+        return refused
+
+    async def add_events(self, notifier: ua.NodeId, wanted: ua.EventFilter) -> None:
+        """Monitor the events of a node. Raises NotConnected, also when the server refuses that."""
+        self._handle += 1
+        request = _request(notifier, self._handle, 0.0, 1000, wanted)
+        request.ItemToMonitor.AttributeId = ua.UInt32(AttributeIds.EventNotifier)
+        (result,) = await self._calls.create_items(self.id, [request])
+        if result.StatusCode.is_bad():
+            raise NotConnected(f"{self._calls.endpoint}: it refuses to tell its events: {result.StatusCode.name}")
+
+    async def renew(self, node: ua.NodeId, items: Sequence[Item]) -> None:
+        """Delete the item of a node and monitor it anew, alone. Raises NotConnected."""
+        item = self._items.pop(node, None)
+        if item is not None:
+            await self._calls.delete_items(self.id, [item])
+        await self.add([(node, items)])
+
+    def take(self) -> list[Note]:
+        """Return what was notified since the last call. Raises NotConnected when the subscription is dead."""
+        if self.lost:
+            raise NotConnected(f"{self._calls.endpoint}: {self.lost}")
+        self.wake.clear()
+        notes, self._notes = self._notes, []
+        return notes
+
+    def take_events(self) -> list[ua.EventFieldList]:
+        """Return the events since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def check_heart(self) -> None:
+        """Raise NotConnected when a server that answers does not publish any more."""
+        silent_s = self._clock.now().mono_s - self.heard_s
+        if self._has_clock and silent_s > 3 * LIFE_S + self._device.timeout:
+            raise NotConnected(f"{self._calls.endpoint}: the subscription is silent for {silent_s:.0f} s")
+
+    async def _published(self, result: ua.PublishResult) -> None:
+        """Keep what came (called by asyncua, which would swallow an error: it is judged by who reads)."""
+        self.heard_s = self._clock.now().mono_s
+        for data in result.NotificationMessage.NotificationData or ():
+            if isinstance(data, ua.DataChangeNotification):
+                self._changed(data.MonitoredItems)
+            elif isinstance(data, ua.EventNotificationList):
+                self._events += data.Events
+                self.wake.set()
+            elif isinstance(data, ua.StatusChangeNotification) and data.Status.is_bad():
+                self.lost = f"the subscription ended: {data.Status.name}"
+                self.wake.set()
+
+    def _changed(self, items: Collection[ua.MonitoredItemNotification]) -> None:
+        for item in items:
+            node = self._nodes.get(item.ClientHandle)
+            if node is not None and item.Value is not None:
+                self._notes.append((node, item.Value))
+                self.last[node] = item.Value
+        if self._notes:
+            self.wake.set()
+
+    def _item(self, node: ua.NodeId, items: Sequence[Item]) -> ua.MonitoredItemCreateRequest:
+        self._handle += 1
+        self._nodes[self._handle] = node
+        options = [item.options for item in items]
+        sampling_s = min(self._device.sampling if each.sampling is None else each.sampling for each in options)
+        queue = max(each.queue or self._device.queue for each in options)
+        return _request(node, self._handle, sampling_s, queue, _filter(items))
+
+    def _tell_if_slow(self, node: ua.NodeId, asked_ms: float, revised_ms: float) -> None:
+        if revised_ms > 2 * asked_ms and revised_ms > 100:
+            asked_s, revised_s = asked_ms / 1000, revised_ms / 1000
+            log.info("server samples more slowly", node=node.to_string(), asked_s=asked_s, revised_s=revised_s)
+
+
+def _terms(period_s: float) -> ua.CreateSubscriptionParameters:
+    terms = ua.CreateSubscriptionParameters()
+    terms.RequestedPublishingInterval = ua.Double(period_s * 1000)
+    terms.RequestedMaxKeepAliveCount = ua.UInt32(LIFETIME_S / 5 / period_s)
+    terms.RequestedLifetimeCount = ua.UInt32(LIFETIME_S / period_s)
+    terms.MaxNotificationsPerPublish = ua.UInt32(_MOST_AT_ONCE)
+    terms.PublishingEnabled = True
+    return terms
+
+
+def _request(
+    node: ua.NodeId, handle: int, sampling_s: float, queue: int, wanted: object
+) -> ua.MonitoredItemCreateRequest:
+    request = ua.MonitoredItemCreateRequest()
+    request.ItemToMonitor.NodeId = node
+    request.ItemToMonitor.AttributeId = ua.UInt32(AttributeIds.Value)
+    request.MonitoringMode = ua.MonitoringMode.Reporting
+    request.RequestedParameters.ClientHandle = ua.UInt32(handle)
+    request.RequestedParameters.SamplingInterval = ua.Double(sampling_s * 1000)
+    request.RequestedParameters.QueueSize = ua.UInt32(queue)
+    request.RequestedParameters.DiscardOldest = True
+    request.RequestedParameters.Filter = wanted
+    return request
+
+
+def _filter(items: Sequence[Item]) -> ua.DataChangeFilter | None:
+    """Return what the points of one node ask for; points that share a node must all get what they need."""
+    options = [item.options for item in items]
+    triggers = {each.trigger for each in options}
+    deadband = options[0].deadband if len(options) == 1 else None
+    if triggers == {"value"} and deadband is None:
+        return None
+    wanted = ua.DataChangeFilter()
+    wanted.Trigger = _TRIGGERS[triggers.pop()] if len(triggers) == 1 else ua.DataChangeTrigger.StatusValueTimestamp
+    if isinstance(deadband, Percent):
+        wanted.DeadbandType, wanted.DeadbandValue = ua.UInt32(2), ua.Double(deadband.percent)
+    elif deadband is not None:
+        scale = abs(options[0].scale)
+        wanted.DeadbandType, wanted.DeadbandValue = ua.UInt32(1), ua.Double(deadband / scale)
+    return wanted

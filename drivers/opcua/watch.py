@@ -1,0 +1,101 @@
+"""Looks after single items: one that fell silent is monitored anew, a node that was missing is tried again.
+
+A subscription may live, and its server answer, while one of its items tells nothing any more. So a share
+of the items is read now and then, and compared with what was last notified of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import structlog
+from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
+
+from agent.core.ports import Clock
+from drivers.opcua.calls import Calls
+from drivers.opcua.items import Item
+from drivers.opcua.subscription import Subscription
+
+log = structlog.get_logger(__name__)
+SHARE = 50
+"""Items that are read at a time."""
+RETRY_S = 10.0
+"""A node that the server did not have is asked for again after this long."""
+
+
+class Watch:
+    """``look`` is called often, and does something every ``period_s`` seconds."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        subscription: Subscription,
+        nodes: Mapping[ua.NodeId, Sequence[Item]],
+        period_s: float,
+        clock: Clock,
+    ) -> None:
+        self._calls, self._subscription, self._nodes, self._clock = calls, subscription, nodes, clock
+        self._period_s = period_s
+        self._next_s = clock.now().mono_s + period_s
+        self._retry_s = clock.now().mono_s + RETRY_S
+        self._round = deque(nodes)
+        self._suspects: dict[ua.NodeId, ua.DataValue] = {}
+        self._missing: set[ua.NodeId] = set()
+
+    def missing(self, node: ua.NodeId) -> None:
+        """The server refused to monitor ``node``."""
+        self._missing.add(node)
+
+    async def look(self) -> list[tuple[ua.NodeId, ua.DataValue]]:
+        """Return values that were found by reading, and that no notification told. Raises NotConnected."""
+        now_s = self._clock.now().mono_s
+        if self._missing and now_s >= self._retry_s:
+            self._retry_s = now_s + RETRY_S
+            await self._retry()
+        if now_s < self._next_s:
+            return []
+        self._next_s = now_s + self._period_s
+        nodes = [*self._suspects, *self._share()]
+        values = await self._calls.read(nodes, AttributeIds.Value)
+        return [each for each in zip(nodes, values, strict=True) if await self._is_silent(*each)]
+
+    async def _retry(self) -> None:
+        nodes = list(self._missing)[:SHARE]
+        refused = await self._subscription.add((node, self._nodes[node]) for node in nodes)
+        self._missing -= set(nodes) - set(refused)
+
+    def _share(self) -> list[ua.NodeId]:
+        """Return the next nodes of the round."""
+        taken = [self._round.popleft() for _ in range(min(SHARE, len(self._round)))]
+        self._round.extend(taken)
+        return [node for node in taken if node not in self._suspects and node not in self._missing]
+
+    async def _is_silent(self, node: ua.NodeId, value: ua.DataValue) -> bool:
+        """Tell whether a value is news although it was read the same one look before; the item is renewed then.
+
+        One look is not enough: a change may be on its way, or held back by a deadband.
+        """
+        suspected = self._suspects.pop(node, None)
+        if _same(value, self._subscription.last.get(node)) or self._is_held_back(node):
+            return False
+        if suspected is None or not _same(value, suspected):
+            self._suspects[node] = value
+            return False
+        log.warning("monitored item silent, monitoring it anew", node=node.to_string())
+        await self._subscription.renew(node, self._nodes[node])
+        return True
+
+    def _is_held_back(self, node: ua.NodeId) -> bool:
+        return any(item.options.deadband is not None or item.options.trigger == "status" for item in self._nodes[node])
+
+
+def _same(value: ua.DataValue, other: ua.DataValue | None) -> bool:
+    if other is None:
+        return False
+    return bool(value.Value == other.Value) and _status(value) == _status(other)
+
+
+def _status(value: ua.DataValue) -> int:
+    return value.StatusCode.value if value.StatusCode is not None else 0
