@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 
@@ -53,7 +54,8 @@ class Conditions:
 
     def _told(self, values: Sequence[object], now: Instant) -> Iterator[Sample]:
         _, source, condition, active, retain, message, time = values
-        item = self._items.get(f"{source}/{condition}") or self._items.get(str(condition))
+        plain = re.sub(r"^\d+:", "", str(source))  # some servers put the namespace's index before it
+        item = self._items.get(f"{plain}/{condition}") or self._items.get(str(condition))
         if item is None:
             return
         self._untold.discard(item.options.condition)

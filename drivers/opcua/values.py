@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC
 from typing import Any
 
@@ -63,8 +64,8 @@ def part(value: Any, options: OpcUaPoint) -> Any:
         value = value[index]
     for name in filter(None, options.field.split(".")):
         if isinstance(value, ua.ExtensionObject) or not hasattr(value, name):
-            known = ", ".join(vars(value)) if hasattr(value, "__dict__") else type(value).__name__
-            raise ValueError(f"there is no field {name!r}; there is {known}")
+            known = [each.name for each in fields(value)] if is_dataclass(value) else [type(value).__name__]
+            raise ValueError(f"there is no field {name!r}; there is {', '.join(known)}")
         value = getattr(value, name)
     return value
 
@@ -109,7 +110,7 @@ def to_browse_path(text: str, namespaces: Sequence[str]) -> ua.BrowsePath:
     for name in names_of(text):
         element = ua.RelativePathElement()
         element.ReferenceTypeId = ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences))
-        element.IncludeSubtypes = True  # type: ignore[assignment]
+        element.IsInverse, element.IncludeSubtypes = False, True  # type: ignore[assignment]
         element.TargetName = _qualified(name, namespaces)
         path.RelativePath.Elements.append(element)
     return path
