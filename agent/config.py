@@ -162,6 +162,8 @@ class _Reader:
         if "gateway" not in self._doc.data:
             self._fault((), "'gateway' is missing; add gateway: {id: NAME, site: NAME}")
         gateway = self._model(GatewayOptions, ("gateway",)) if "gateway" in self._doc.data else None
+        if gateway is not None:
+            self._doc.context["state"] = self._placed(gateway).state
         devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
         cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
         outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}

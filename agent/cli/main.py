@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli import opcua
 from agent.client import AgentAway, AgentRefused, Client
 from agent.core.durations import parse_duration
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(opcua.app, name="opcua")
 REFUSED, AWAY = 1, 3
 
 

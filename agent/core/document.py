@@ -23,6 +23,7 @@ class Document:
     def __init__(self, name: str, text: str) -> None:
         """Parse ``text``. Raises ConfigError for broken YAML, duplicate keys and keys that are not text."""
         self.name = name
+        self.context: dict[str, Any] = {"from_file": True, "base": Path(name).parent}
         self._places: dict[Where, yaml.Mark] = {}
         self._keys: dict[Where, yaml.Mark] = {}
         self._faults: list[Fault] = []
@@ -56,13 +57,12 @@ class Document:
     def read(self, model: type[M], where: Where = (), data: Any = None) -> tuple[M | None, list[Fault]]:
         """Validate ``data`` (default: what stands at ``where``) as ``model``: the model, or every fault.
 
-        Validators get the context ``from_file`` (True) and ``base`` (the folder that relative paths start from).
+        Validators get ``context``: ``from_file`` (True), ``base`` (the folder that relative paths start from),
+        and what the caller adds.
         """
         data = self.at(where) if data is None else data
         try:
-            return model.model_validate(
-                {} if data is None else data, context={"from_file": True, "base": Path(self.name).parent}
-            ), []
+            return model.model_validate({} if data is None else data, context=self.context), []
         except ValidationError as error:
             return None, [self._explain(model, where, detail) for detail in error.errors() if not _follows(detail)]
 

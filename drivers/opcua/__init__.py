@@ -1,4 +1,4 @@
-"""OPC UA: subscriptions with quality and source time, confirmed writes."""
+"""OPC UA: secured subscriptions with quality and source time, confirmed writes."""
 
 from __future__ import annotations
 
@@ -7,4 +7,11 @@ from drivers.opcua.device import OpcUaDevice
 from drivers.opcua.driver import OpcUaDriver
 from drivers.opcua.options import OpcUaPoint
 
-OPCUA = DriverType("opcua", OpcUaDevice, OpcUaPoint, OpcUaDriver)
+
+async def _identify(host: str, port: int, timeout_s: float) -> str | None:
+    from drivers.opcua.identify import identify  # loads the library
+
+    return await identify(host, port, timeout_s)
+
+
+OPCUA = DriverType("opcua", OpcUaDevice, OpcUaPoint, OpcUaDriver, port=4840, identify=_identify)

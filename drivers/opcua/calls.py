@@ -83,4 +83,6 @@ def words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     text = str(error).split("(")[0].strip() if isinstance(error, UaError) else str(error)
+    if isinstance(error, AssertionError) and not text:
+        return "its answer makes no sense, or it refuses to talk like that"
     return f"{type(error).__name__} {text}".strip()

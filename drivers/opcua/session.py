@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from asyncua import ua
-from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from agent.core.errors import Refused
+from agent.core.errors import NotConnected, Refused
 from agent.core.model import Sample, Value
 from agent.core.ports import Clock, Offer
 from drivers.opcua.browsing import browse
@@ -25,6 +25,9 @@ from drivers.opcua.values import to_sample, to_variant
 from drivers.opcua.watch import Watch
 from drivers.opcua.writing import Writer
 
+LEVEL_EVERY_S = 2.0
+DAYS_EVERY_S = 3600.0
+_LEVEL = ua.NodeId(ua.Int32(ObjectIds.Server_ServiceLevel))
 _STATE = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_State))
 _UNMONITORED = {
     StatusCodes.BadMonitoringModeInvalid,
@@ -39,9 +42,15 @@ _UNMONITORED = {
 class OpcUaSession:
     """The subscription begins with the first ``read``: who only writes has none."""
 
-    def __init__(self, client: Client, device: OpcUaDevice, points: Mapping[str, OpcUaPoint], clock: Clock) -> None:
-        self._client, self._device, self._clock = client, device, clock
-        self._calls = Calls(client, device.endpoint, device.timeout)
+    def __init__(self, calls: Calls, device: OpcUaDevice, points: Mapping[str, OpcUaPoint], clock: Clock) -> None:
+        self._calls, self._client, self._device, self._clock = calls, calls.client, device, clock
+        self.endpoint = calls.endpoint
+        self.level = 255
+        """The server's ServiceLevel when it was last asked, 0 to 255."""
+        self.least_level = 0
+        """Below this level another server is tried; 0: there is no other."""
+        self.certificate_ends: datetime | None = None
+        self.days_point = ""
         self._items = Items(points)
         self._writer = Writer(self._calls)
         self._subscription: Subscription | None = None
@@ -50,12 +59,15 @@ class OpcUaSession:
         self._extra: list[Sample] = []
         self._polled: dict[ua.NodeId, list[Item]] = {}
         self._next_poll_s = 0.0
+        self._next_level_s = self._next_days_s = 0.0
 
     async def open(self) -> None:
         """Connect, and find the nodes of all points. Raises NotConnected."""
         await self._calls.limited(self._client.connect())
         if any(item.options.field for item in self._items.variables):
             await self._calls.limited(self._client.load_data_type_definitions())
+        if len(self._device.endpoint) > 1:
+            self.level = await self._service_level()
         await self._items.resolve(self._calls)
 
     async def read(self) -> Sequence[Sample]:
@@ -68,6 +80,7 @@ class OpcUaSession:
         except TimeoutError:
             await self._calls.read([_STATE], AttributeIds.Value)  # a socket may be open and the server frozen
             self._subscription.check_heart()
+        await self._check_level()
         samples = list(self._news(self._subscription))
         return [*samples, *await self._poll(), *await self._look_after(self._subscription)]
 
@@ -114,7 +127,30 @@ class OpcUaSession:
             self._conditions = Conditions(self._calls, subscription, self._items.conditions)
             await self._conditions.open()
         self._subscription = subscription
-        return first
+        return [*first, *self._days_left()]
+
+    async def _check_level(self) -> None:
+        """Leave a server that is not well while another may be."""
+        now_s = self._clock.now().mono_s
+        if not self.least_level or now_s < self._next_level_s:
+            return
+        self._next_level_s = now_s + LEVEL_EVERY_S
+        self.level = await self._service_level()
+        if self.level < self.least_level:
+            raise NotConnected(f"{self.endpoint}: its service level fell to {self.level}; another server is tried")
+
+    async def _service_level(self) -> int:
+        (data,) = await self._calls.read([_LEVEL], AttributeIds.Value)
+        value = data.Value.Value if data.Value is not None else None
+        return int(value) if isinstance(value, int) else 255
+
+    def _days_left(self) -> Iterator[Sample]:
+        """Yield how long the certificates last, now and then."""
+        now = self._clock.now()
+        if self.certificate_ends is not None and now.mono_s >= self._next_days_s:
+            self._next_days_s = now.mono_s + DAYS_EVERY_S
+            days = (self.certificate_ends - now.utc).total_seconds() / 86400
+            yield Sample.good(self.days_point, round(days, 1), now)
 
     def _is_polled(self, items: Sequence[Item]) -> bool:
         return any((item.options.mode or self._device.mode) == "poll" for item in items)
@@ -142,6 +178,7 @@ class OpcUaSession:
         for node, data in subscription.take():
             for item in by_node[node]:
                 yield to_sample(item.id, item.options, item.scaling, data, now)
+        yield from self._days_left()
         if self._conditions is not None:
             yield from self._conditions.news(subscription.take_events(), now)
 

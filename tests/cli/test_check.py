@@ -26,6 +26,7 @@ devices:
   gone:
     protocol: opcua
     endpoint: opc.tcp://127.0.0.1:1/nobody
+    security: none
     points:
       speed: {{node: "ns=1;s=Speed"}}
 """

@@ -112,7 +112,7 @@ def node_opcua(folder: Path) -> Rig:
         "node-opcua",
         "opcua",
         Server(command, port),
-        {"endpoint": f"opc.tcp://127.0.0.1:{port}/plant", "sampling": 0.1},
+        {"endpoint": f"opc.tcp://127.0.0.1:{port}/plant", "sampling": 0.1, "security": "none"},
         {
             "value": {"node": f"{node}Level"},
             "writable": {"node": f"{node}SetPoint", "writable": True},

@@ -113,13 +113,14 @@ async def test_logging_in(real: Rig, tmp_path: Path) -> None:
     (tmp_path / "right").write_text("s3cret\n")
     (tmp_path / "wrong").write_text("guess\n")
     point: dict[str, dict[str, object]] = {"level": {"node": NODE + "Level"}}
-    session = await driver(real, point, username="op", password_file=tmp_path / "right").connect()
+    plain = {"username": "op", "insecure_password": True}
+    session = await driver(real, point, **plain, password_file=tmp_path / "right").connect()
     assert [sample.value for sample in await session.read()] == [7.0]
     await session.close()
     with pytest.raises(NotConnected, match=r"BadUserAccessDenied|BadIdentityTokenRejected"):
-        await driver(real, point, username="op", password_file=tmp_path / "wrong").connect()
+        await driver(real, point, **plain, password_file=tmp_path / "wrong").connect()
     with pytest.raises(NotConnected, match=r"password file .*absent: No such file"):
-        await driver(real, point, username="op", password_file=tmp_path / "absent").connect()
+        await driver(real, point, **plain, password_file=tmp_path / "absent").connect()
 
 
 async def test_a_subscription_that_dies_alone_is_a_lost_device(real: Rig) -> None:
