@@ -6,6 +6,7 @@ import asyncio
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -45,7 +46,16 @@ class Rig:
         """Return the same driver on another port."""
         if self.protocol == "opcua":
             return self.driver(endpoint=f"opc.tcp://127.0.0.1:{port}/plant")
+        if self.protocol == "mqtt":
+            return self.driver(broker=f"mqtt://127.0.0.1:{port}")
         return self.driver(port=port)
+
+
+async def fetch_until(session: Session, point: str, value: Value, limit_s: float = 2.0) -> None:
+    """Fetch a point until it has ``value``: at once, but where the device tells by itself."""
+    async with asyncio.timeout(limit_s):
+        while [sample.value for sample in await session.fetch([point])] != [value]:
+            await asyncio.sleep(0.01)
 
 
 async def read_until(session: Session, points: set[str], limit_s: float = 5.0) -> dict[str, Sample]:
@@ -126,10 +136,31 @@ def node_opcua(folder: Path) -> Rig:
     )
 
 
+def mosquitto_plant(folder: Path) -> Rig:
+    """Describe a gadget on a mosquitto, which echoes what it is told."""
+    port = free_port()
+    command = [sys.executable, str(HERE / "mqtt_plant.py"), str(port), str(folder)]
+    echo = {"writable": True, "expiry": "never", "max_age": 3600.0}
+    return Rig(
+        "mosquitto",
+        "mqtt",
+        Server(command, port, forks=True),
+        {"broker": f"mqtt://127.0.0.1:{port}", "keepalive": 1.0},
+        {
+            "value": {"topic": "plant/value", "path": "$.value", "time": "$.at"},
+            "writable": {"topic": "plant/writable", "publish": "plant/set/writable", **echo},
+            "switch": {"topic": "plant/switch", "publish": "plant/set/switch", **echo},
+            "broken": {"topic": "plant/broken", "path": "$.value"},
+        },
+        ("plc.value", 1),
+    )
+
+
 RIGS = {
     "libmodbus": libmodbus,
     "libmodbus-rtu": libmodbus_rtu,
     "modbus-serial": modbus_serial,
+    "mosquitto": mosquitto_plant,
     "node-opcua": node_opcua,
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality
-from tests.drivers.rigs import RIGS, TIMEOUT_S, Corrupting, Rig, Silent, read_until
+from tests.drivers.rigs import RIGS, TIMEOUT_S, Corrupting, Rig, Silent, fetch_until, read_until
 
 pytestmark = pytest.mark.server
 BOUND_S = 2 * TIMEOUT_S + 2.5
@@ -54,10 +54,10 @@ async def test_what_is_written_is_read_back(live: Rig) -> None:
     session = await live.driver().connect()
     for value in (-12, 31):
         await session.write("plc.writable", value)
-        assert [sample.value for sample in await session.fetch(["plc.writable"])] == [value]
+        await fetch_until(session, "plc.writable", value)
     for switch in (True, False):
         await session.write("plc.switch", switch)
-        assert [sample.value for sample in await session.fetch(["plc.switch"])] == [switch]
+        await fetch_until(session, "plc.switch", switch)
     await session.close()
 
 
@@ -84,7 +84,7 @@ async def test_what_the_device_refuses_is_refused(live: Rig) -> None:
     session = await live.driver().connect()
     with pytest.raises(Refused):
         await session.write(*live.refused)
-    assert (await session.fetch(["plc.value"]))[0].value == 7, "the session lives on"
+    await fetch_until(session, "plc.value", 7)  # the session lives on
     await session.close()
 
 

@@ -1,0 +1,24 @@
+"""MQTT as a source of points: wearables, badges, gas detectors, drones' ground stations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.core.ports import Clock, Driver, DriverType
+from drivers.mqtt.options import MqttDevice, MqttPoint
+
+
+def _build(device_id: str, device: MqttDevice, points: Mapping[str, MqttPoint], clock: Clock) -> Driver:
+    from drivers.mqtt.driver import MqttDriver  # paho is loaded by those who have such a device
+
+    return MqttDriver(device_id, device, points, clock, device.client_id)
+
+
+def _build_outputs(device_id: str, device: MqttDevice, points: Mapping[str, MqttPoint], clock: Clock) -> Driver:
+    """Outputs have a connection of their own; a broker ends the older of two with the same client id."""
+    from drivers.mqtt.driver import MqttDriver
+
+    return MqttDriver(device_id, device, points, clock, device.client_id and f"{device.client_id}-outputs")
+
+
+MQTT = DriverType("mqtt", MqttDevice, MqttPoint, _build, _build_outputs)

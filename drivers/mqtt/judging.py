@@ -1,0 +1,155 @@
+"""What a message says of a point. Pure but for what was heard before; time comes with the message."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.core.durations import format_duration
+from agent.core.model import Instant, Quality, Sample, Value
+from drivers.mqtt.options import MqttPoint
+from drivers.mqtt.paths import follow
+from drivers.mqtt.polygon import is_inside
+from drivers.scaling import Scaling
+
+_AHEAD = timedelta(minutes=5)
+"""A message from further in the future comes from a wrong clock, theirs or ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the broker delivered, and when."""
+
+    topic: str
+    payload: bytes
+    is_retained: bool
+    at: Instant
+
+
+class Judge:
+    """Turns the messages of one point into samples."""
+
+    def __init__(self, point: str, options: MqttPoint) -> None:
+        self.point, self.options = point, options
+        self.held_until_s: float | None = None
+        """A held event becomes false again then (monotonic); None: none is held."""
+        self._scaling = Scaling.of(options)
+        self._newest: dict[str, datetime] = {}
+
+    def begin(self, now: Instant) -> Sample | None:
+        """Return what is known without a message: that no event has happened."""
+        return Sample.good(self.point, False, now) if self.options.is_event else None
+
+    def judge(self, message: Message) -> Sample | None:
+        """Return the sample of a message; None where it tells nothing: it is older than what is known, or held back."""
+        try:
+            data = _parse(message.payload)
+            taken = self._time(data)
+            if taken is not None and taken < self._newest.get(message.topic, taken):
+                return None
+            sample = self._sample(message, self._value(data), taken)
+        except LookupError as error:
+            return None if self.options.missing == "ignore" else self._bad(message, str(error))
+        except ValueError as error:
+            return self._bad(message, str(error))
+        if taken is not None:
+            self._newest[message.topic] = taken
+        return self._held(sample, message.at.mono_s)
+
+    def release(self, now: Instant) -> Sample | None:
+        """Return the end of a held event, once it is due."""
+        if self.held_until_s is None or now.mono_s < self.held_until_s:
+            return None
+        self.held_until_s = None
+        return Sample.good(self.point, False, now)
+
+    def _held(self, sample: Sample, now_s: float) -> Sample | None:
+        if self.options.hold is None or sample.quality is Quality.BAD:
+            return sample
+        if sample.value is True:
+            self.held_until_s = now_s + self.options.hold
+            return sample
+        return None if self.held_until_s is not None else sample
+
+    def _sample(self, message: Message, value: Value, taken: datetime | None) -> Sample:
+        now, quality, reason = message.at, Quality.GOOD, None
+        if taken is None and message.is_retained:
+            quality, reason = Quality.UNCERTAIN, "a retained message, of unknown age"
+        elif taken is not None:
+            age = now.utc - taken
+            if age.total_seconds() > self.options.max_age:
+                raise ValueError(f"the message is {format_duration(round(age.total_seconds()))} old")
+            if age < -_AHEAD:
+                quality, reason = Quality.UNCERTAIN, "the message is from the future; look at the clocks"
+        return Sample(self.point, value, quality, now.utc, now.mono_s, taken, reason)
+
+    def _value(self, data: Any) -> Value:
+        options = self.options
+        if options.inside is not None:
+            x, y = (_number(follow(data, path)) for path in (options.inside.x, options.inside.y))
+            return is_inside(x, y, options.inside.polygon)
+        found = follow(data, options.path)
+        if isinstance(found, dict | list) or found is None:
+            raise ValueError(f"at {options.path or 'the top'} is no single value")
+        if options.true_when is not None:
+            return any(found == each and type(found) is type(each) for each in options.true_when)
+        return self._typed(found)
+
+    def _typed(self, found: Any) -> Value:
+        kind = self.options.type
+        if kind == "string":
+            return found if isinstance(found, str) else json.dumps(found)
+        if kind == "bool":
+            return _switch(found)
+        if kind == "number" or self.options.values or (isinstance(found, int | float) and not isinstance(found, bool)):
+            return self._scaling.apply(_number(found))
+        return bool(found) if isinstance(found, bool) else str(found)
+
+    def _time(self, data: Any) -> datetime | None:
+        if not self.options.time:
+            return None
+        found = follow(data, self.options.time)
+        try:
+            if self.options.time_format == "iso":
+                taken = datetime.fromisoformat(str(found))
+                return taken if taken.tzinfo else taken.replace(tzinfo=UTC)
+            return datetime.fromtimestamp(_number(found) / (1000 if self.options.time_format == "ms" else 1), UTC)
+        except (ValueError, OverflowError, OSError):
+            raise ValueError(f"{found!r} at {self.options.time} is no time ({self.options.time_format})") from None
+
+    def _bad(self, message: Message, reason: str) -> Sample:
+        return Sample.bad(self.point, f"{message.topic}: {reason}", message.at)
+
+
+def _parse(payload: bytes) -> Any:
+    """Return JSON, or text that is none: many gadgets send a bare number or word."""
+    text = payload.decode("utf-8", errors="replace").strip()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        if text[:1] in ("{", "["):
+            raise ValueError(f"the payload is broken JSON ({len(payload)} octets)") from None
+        return text
+
+
+def _number(found: Any) -> float | int:
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        raise ValueError(f"{found!r} is no number")
+    try:
+        number = float(found) if isinstance(found, str) else found
+    except ValueError:
+        raise ValueError(f"{str(found)[:40]!r} is no number") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{found!r} is no number")
+    return number
+
+
+def _switch(found: Any) -> bool:
+    words = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
+    key = str(found).strip().lower()
+    if key not in words:
+        raise ValueError(f"{str(found)[:40]!r} is neither true nor false; say with 'true_when' what is")
+    return words[key]
