@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import opcua
+from agent.cli.field import commands
 from agent.client import AgentAway, AgentRefused, Client
 from agent.core.durations import parse_duration
 
@@ -73,12 +74,13 @@ def demo(
 def check(
     site: Site,
     connect: Annotated[bool, typer.Option(help="read each point once")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="with --connect: octets of registers, read in every way")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Name every fault of a site and its rules; with --connect, read each point once."""
     from agent.cli.check import check as run_check
 
-    raise typer.Exit(run_check(site, connect, as_json))
+    raise typer.Exit(run_check(site, connect, as_json, raw))
 
 
 @app.command()
@@ -178,6 +180,9 @@ def events(
         for event in client.stream() if follow else ():
             if lane in (None, event["lane"]):
                 _print_event(event, as_json)
+
+
+commands.register(app)
 
 
 def _print_event(event: dict[str, Any], as_json: bool) -> None:

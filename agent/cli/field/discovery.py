@@ -1,0 +1,119 @@
+"""``anshao discover``: who answers in a subnet that the user names. Gently: one connection after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+
+from agent.cli import tables
+from agent.cli.field.blocks import flow
+from agent.core.ports import DriverType
+from drivers import REGISTRY
+
+LARGEST = 22
+"""Bits of the prefix of the largest subnet that is searched without being told twice: 1,022 hosts."""
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that answered."""
+
+    host: str
+    port: int
+    protocol: str
+    says: str
+
+
+def hosts_of(subnet: str, is_meant: bool) -> list[str]:
+    """Return the addresses of a subnet such as 192.168.10.0/24. Raises ValueError."""
+    try:
+        network = ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        raise ValueError(f"{subnet!r} is no subnet; write 192.168.10.0/24, or an address") from None
+    if network.num_addresses > 2 ** (32 - LARGEST) and not is_meant:
+        raise ValueError(f"{subnet} has {network.num_addresses} addresses; name a smaller one, or add --really")
+    return [str(host) for host in network.hosts()]
+
+
+def discover(subnet: str, protocols: Sequence[str], rate: float, timeout_s: float, is_meant: bool, style: str) -> int:
+    """Ask every host at the usual ports of the protocols, ``rate`` connections a second; print who answered."""
+    kinds = [kind for kind in _kinds(protocols) if kind.port is not None and kind.identify is not None]
+    places = [(host, kind) for host in hosts_of(subnet, is_meant) for kind in kinds]
+    found = asyncio.run(_search(places, rate, timeout_s))
+    if style == "json":
+        print(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
+    elif style == "yaml":
+        print("\n".join(_blocks(found)))
+    else:
+        table = Table("host", "port", "protocol", "says", box=None, header_style="dim")
+        for each in found:
+            table.add_row(each.host, str(each.port), each.protocol, each.says)
+        tables.show(table)
+    return 0 if found else 1
+
+
+def _kinds(protocols: Sequence[str]) -> Iterator[DriverType]:
+    for name in protocols or sorted(REGISTRY):
+        host, _, port = name.partition(":")
+        if host not in REGISTRY:
+            raise ValueError(f"{host!r} is no protocol; known are {', '.join(sorted(REGISTRY))}")
+        kind = REGISTRY[host]
+        yield (
+            kind
+            if not port
+            else DriverType(kind.protocol, kind.device, kind.point, kind.build, port=int(port), identify=kind.identify)
+        )
+
+
+async def _search(places: Sequence[tuple[str, DriverType]], rate: float, timeout_s: float) -> list[Found]:
+    slots = asyncio.Semaphore(PARALLEL)
+
+    async def ask(host: str, kind: DriverType) -> Found | None:
+        async with slots:
+            return await _ask(host, kind, timeout_s)
+
+    tasks = []
+    async for host, kind in _paced(places, rate):
+        tasks.append(asyncio.create_task(ask(host, kind)))
+    return [found for found in await asyncio.gather(*tasks) if found is not None]
+
+
+async def _paced(places: Sequence[tuple[str, DriverType]], rate: float) -> AsyncIterator[tuple[str, DriverType]]:
+    for place in places:
+        yield place
+        await asyncio.sleep(1 / rate)
+
+
+async def _ask(host: str, kind: DriverType, timeout_s: float) -> Found | None:
+    """Look whether the port is open before the protocol is spoken."""
+    assert kind.port is not None and kind.identify is not None
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, kind.port)
+    except (OSError, TimeoutError):
+        return None
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    says = await kind.identify(host, kind.port, timeout_s)
+    return Found(host, kind.port, kind.protocol, says) if says is not None else None
+
+
+def _blocks(found: Sequence[Found]) -> Iterator[str]:
+    for number, each in enumerate(found, 1):
+        place = (
+            {"endpoint": f"opc.tcp://{each.host}:{each.port}"}
+            if each.protocol == "opcua"
+            else {"host": each.host, "port": each.port}
+        )
+        yield f"device{number}:  # {each.says}"
+        yield f"  protocol: {each.protocol}"
+        yield from (f"  {key}: {flow(value)}" for key, value in place.items())
+        yield "  points: {}"

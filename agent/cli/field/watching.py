@@ -1,0 +1,90 @@
+"""``anshao watch``: points as they change, until it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from agent.cli import tables
+from agent.cli.field.target import Target
+from agent.core.clock import SystemClock
+from agent.core.model import Quality, Sample
+from agent.facts import FactTable
+from agent.runner import Runner
+
+
+def watch(targets: Sequence[Target], for_s: float | None, style: str) -> int:
+    """Show a live table, or with ``plain`` or ``json`` a line for each change."""
+    wanted = {id_ for target in targets for id_ in target.wanted}
+    if style == "table" and Console().is_terminal:
+        board = _Board()
+        with Live(board.table(), refresh_per_second=4) as live:
+            asyncio.run(_run(targets, wanted, lambda sample: live.update(board.changed(sample)), for_s))
+    else:
+        printer = _print_json if style == "json" else _print_line
+        asyncio.run(_run(targets, wanted, printer, for_s))
+    return 0
+
+
+async def _run(
+    targets: Sequence[Target], wanted: set[str], tell: Callable[[Sample], None], for_s: float | None
+) -> None:
+    """Run the drivers as the agent does; a device that is lost is shown, and tried again."""
+    facts = FactTable(info for target in targets for info in target.driver.points)
+
+    def ingest(samples: Sequence[Sample]) -> None:
+        changed = facts.update(samples)
+        for sample in samples:
+            if sample.point in changed and sample.point in wanted:
+                tell(sample)
+
+    clock = SystemClock()
+    runners = [Runner(target.device, target.driver, clock, ingest, lambda *_: None) for target in targets]
+    tasks = [asyncio.create_task(runner.run()) for runner in runners]
+    try:
+        await asyncio.wait(tasks, timeout=for_s, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Board:
+    """The newest sample of each point."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, Sample] = {}
+
+    def changed(self, sample: Sample) -> Table:
+        """Take a sample in, and draw all."""
+        self._samples[sample.point] = sample
+        return self.table()
+
+    def table(self) -> Table:
+        """Draw all points."""
+        table = Table("point", "value", "quality", "at", "reason", box=None, header_style="dim")
+        for id_, sample in sorted(self._samples.items()):
+            style = "dim red" if sample.quality is Quality.BAD else ""
+            cells = (id_, tables.value(sample.value), sample.quality, f"{sample.received_at.astimezone():%H:%M:%S}")
+            table.add_row(*cells, sample.reason or "", style=style)
+        return table
+
+
+def _print_line(sample: Sample) -> None:
+    moment = f"{sample.received_at.astimezone():%H:%M:%S.%f}"[:-3]
+    reason = f"  {sample.reason}" if sample.reason else ""
+    print(f"{moment}  {sample.point}  {tables.value(sample.value)}  {sample.quality}{reason}", flush=True)
+
+
+def _print_json(sample: Sample) -> None:
+    source = sample.source_time.isoformat() if sample.source_time else None
+    row = {
+        "at": sample.received_at.isoformat(), "point": sample.point, "value": sample.value,
+        "quality": sample.quality, "reason": sample.reason, "source_time": source,
+    }  # fmt: skip
+    print(json.dumps(row, ensure_ascii=False), flush=True)

@@ -1,0 +1,238 @@
+"""The commissioning tools, as an engineer calls them: on real servers, without an agent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from agent.app.plan import load_plan
+from agent.cli.field.blocks import flow
+from agent.cli.field.browsing import name_of
+from agent.cli.field.raw import hint_of
+from agent.cli.field.writing import parse
+from agent.cli.main import app
+from drivers.modbus.inspection import inspection
+from drivers.modbus.options import ModbusPoint
+from tests.drivers.rigs import Rig, libmodbus, node_opcua
+
+DATA = Path(__file__).parent / "data"
+SITE = """\
+gateway: {{id: hall-3, site: works, state: state, socket: nobody.sock}}
+devices:
+  plc:
+    protocol: modbus-tcp
+    host: 127.0.0.1
+    port: {modbus}
+    points:
+      # the register of the gas sensor
+      seven: {{address: 40008, unit: bar}}
+      float: {{address: 40021, type: float32, word_order: CDAB, writable: true}}
+      siren: {{address: {{table: coil, offset: 3}}, writable: true}}
+      beyond: {{address: 40950}}
+
+  press:
+    protocol: opcua
+    endpoint: opc.tcp://127.0.0.1:{opcua}/plant
+    security: none
+    points:
+      level: {{node: "nsu=urn:test:plant;s=Plant.Level"}}
+outputs:
+  siren: {{kind: siren, point: plc.siren}}
+"""
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rig]]:
+    made = {"modbus": libmodbus(tmp_path_factory.mktemp("m")), "opcua": node_opcua(tmp_path_factory.mktemp("o"))}
+    for rig in made.values():
+        rig.server.start()
+    yield made
+    for rig in made.values():
+        rig.server.kill()
+
+
+@pytest.fixture
+def site(servers: dict[str, Rig], tmp_path: Path) -> Path:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE.format(**{name: rig.server.port for name, rig in servers.items()}))
+    return path
+
+
+def anshao(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def found(*words: object) -> list[dict[str, object]]:
+    return json.loads(anshao(*words, "--json").stdout)  # type: ignore[no-any-return]
+
+
+@pytest.mark.server
+def test_reading_points_of_a_site(site: Path) -> None:
+    rows = {row["point"]: row for row in found("read", site)}
+    assert rows["plc.seven"]["value"] == 7 and rows["plc.seven"]["unit"] == "bar"
+    assert rows["press.level"]["value"] == 7.0 and "illegal data address" in str(rows["plc.beyond"]["reason"])
+    assert anshao("read", site).exit_code == 2 and anshao("read", site, "plc.s*", "press.*").exit_code == 0
+    assert "no point is called 'plc.nine'" in anshao("read", site, "plc.nine").stderr
+
+
+@pytest.mark.server
+def test_reading_without_a_site(servers: dict[str, Rig]) -> None:
+    url = f"modbus://127.0.0.1:{servers['modbus'].server.port}/1"
+    rows = found("read", url, "40008", "input/9:int16", "40001:uint32:CDAB")
+    assert {row["point"]: row["value"] for row in rows} == {"device.p0": 7, "device.p1": 9, "device.p2": 65536}
+    (row,) = found(
+        "read", f"opc.tcp://127.0.0.1:{servers['opcua'].server.port}/plant", "nsu=urn:test:plant;s=Plant.Level"
+    )
+    assert row["value"] == 7.0
+    assert "is no register" in anshao("read", url, "x").stderr
+    assert "ftp:// is not known" in anshao("read", "ftp://host", "x").stderr
+    assert "is not a Modbus address" in anshao("read", url, "5").stderr
+
+
+@pytest.mark.server
+def test_octets_of_registers_in_every_order(site: Path) -> None:
+    anshao("write", site, "plc.float", "21.5", "--confirm")
+    shown = anshao("read", site, "plc.float", "--raw").stdout
+    assert "float32 CDAB" in shown and "← as configured" in shown and "21.5" in shown and "0000 41ac" in shown
+    assert "as configured" in anshao("check", site, "--connect", "--raw").stdout
+
+
+def test_a_hint_when_another_order_is_far_likelier() -> None:
+    point = ModbusPoint.model_validate({"address": 40001, "type": "float32"})
+    raw = bytes.fromhex("000041ac")
+    assert hint_of(inspection("p", point, raw)) == "rather float32 CDAB?"
+    assert hint_of(inspection("p", point, bytes.fromhex("41ac0000"))) == ""
+
+
+@pytest.mark.server
+def test_a_write_needs_to_be_confirmed(site: Path) -> None:
+    asked = anshao("write", site, "plc.siren", "true")
+    assert asked.exit_code == 1 and "plc.siren is False; would write True. Add --confirm" in asked.stdout
+    done = anshao("write", site, "plc.siren", "true", "--confirm")
+    assert done.exit_code == 0 and "plc.siren was False; wrote True; read back True" in done.stdout
+    assert anshao("write", site, "plc.siren", "false", "--confirm").exit_code == 0
+    assert "add 'writable: true'" in anshao("write", site, "plc.seven", "1", "--confirm").stderr
+    assert "is more than one point" in anshao("write", site, "plc.*", "1", "--confirm").stderr
+    assert "'x' is not a number" in anshao("write", site, "plc.float", "x", "--confirm").stderr
+
+
+@pytest.mark.server
+def test_a_siren_that_a_running_agent_drives_is_left_to_it(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.client import Client
+
+    monkeypatch.setattr(Client, "get", lambda *_: {"gateway": {"id": "hall-3"}})
+    refused = anshao("write", site, "plc.siren", "true", "--confirm")
+    assert refused.exit_code == 1 and "drives plc.siren as output 'siren'" in refused.stderr
+    assert anshao("write", site, "plc.siren", "false", "--confirm", "--even-if-output").exit_code == 0
+
+
+@pytest.mark.parametrize(("text", "value"), [("5", 5), ("2.5", 2.5), ("true", True), ("run", "run"), ('"5"', "5")])
+def test_what_is_written_is_json_or_text(text: str, value: object) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.server
+def test_watching(site: Path) -> None:
+    lines = [json.loads(line) for line in anshao("watch", site, "--json", "--for", "1.5s").stdout.splitlines()]
+    assert {line["point"]: line["value"] for line in lines}["plc.seven"] == 7
+    assert "plc.seven  7  good" in anshao("watch", site, "plc.seven", "--plain", "--for", "1s").stdout
+
+
+@pytest.mark.server
+def test_browsing(site: Path, servers: dict[str, Rig]) -> None:
+    block = yaml.safe_load(anshao("browse", site, "press", "Plant/*", "--yaml").stdout)
+    assert block["siren"] == {"node": "nsu=urn:test:plant;s=Plant.Siren"} and block["setpoint"]
+    url = f"opc.tcp://127.0.0.1:{servers['opcua'].server.port}/plant"
+    assert "Objects/2:Plant" in anshao("browse", url).stdout
+    assert {row["path"] for row in found("browse", site, "press", "Plant/S*")} == {
+        "Objects/2:Plant/2:SetPoint", "Objects/2:Plant/2:Siren",
+    }  # fmt: skip
+    assert "modbus-tcp cannot tell what it offers" in anshao("browse", site, "plc").stderr
+    assert "no device 'x'; known are plc, press" in anshao("browse", site, "x").stderr
+
+
+def test_names_are_made_from_paths() -> None:
+    taken: set[str] = set()
+    paths = ["Objects/2:Plant/2:Set Point", "A/2:Set-Point", "A/3:9 lives", "A/泵"]
+    assert [name_of(path, taken) for path in paths] == ["set_point", "set_point_2", "p_9_lives", "point"]
+
+
+@pytest.mark.server
+def test_discovering(servers: dict[str, Rig]) -> None:
+    ports = {"modbus-tcp": servers["modbus"].server.port, "opcua": servers["opcua"].server.port}
+    asked = [word for name, port in ports.items() for word in ("--protocol", f"{name}:{port}")]
+    rows = found("discover", "127.0.0.1/32", *asked, "--timeout", "3s")
+    assert [(row["protocol"], row["port"]) for row in rows] == list(ports.items())
+    assert "Modbus" in str(rows[0]["says"]) and "NodeOPCUA" in str(rows[1]["says"])
+    block = yaml.safe_load(anshao("discover", "127.0.0.1/32", *asked, "--timeout", "3s", "--yaml").stdout)
+    assert block["device1"]["protocol"] == "modbus-tcp" and block["device2"]["endpoint"].startswith("opc.tcp://")
+    assert anshao("discover", "127.0.0.1/32", "--protocol", f"modbus-tcp:{ports['opcua']}").exit_code == 1
+    assert "has 65536 addresses" in anshao("discover", "10.0.0.0/16").stderr
+    assert "is no subnet" in anshao("discover", "hall-3").stderr
+
+
+def imported(name: str, *words: str) -> Result:
+    return anshao("import", DATA / name, "--protocol", "modbus-tcp", *words)
+
+
+def test_importing_what_other_tools_export() -> None:
+    block = yaml.safe_load(imported("kepware.csv").stdout)
+    assert block == {
+        "gas_a": {"address": "400001", "type": "float32", "description": "gas, hall 3"},
+        "fault_pump": {"address": "400010", "bit": 3, "description": "pump fault"},
+        "siren": {"address": "000001", "writable": True},
+        "total": {"address": "400020", "type": "uint32", "description": "total count"},
+    }
+    chinese = yaml.safe_load(imported("scada_cn.csv", "--columns", "name=描述", "--skip-bad").stdout or "{}")
+    assert chinese == {} or chinese is None
+
+
+def test_every_fault_of_a_list_is_told_with_its_place() -> None:
+    done = imported("faulty.tsv")
+    assert done.exit_code == 1 and done.stdout == ""
+    told = [line.split("faulty.tsv:")[1] for line in done.stderr.splitlines() if "faulty.tsv:" in line]
+    assert [line.split(": ")[0] for line in told] == ["3:1", "4:1", "5:2", "6:3"]
+    assert "'level' is given twice (first in line 2)" in told[0] and "is not a Modbus address" in told[2]
+    skipped = imported("faulty.tsv", "--skip-bad")
+    assert skipped.exit_code == 0 and "left out: lines 3, 4, 5, 6" in skipped.stderr
+    assert list(yaml.safe_load(skipped.stdout)) == ["level", "inp"]
+
+
+def test_a_chinese_list() -> None:
+    done = imported("scada_cn.csv", "--skip-bad")
+    assert yaml.safe_load(done.stdout) == {
+        "t2": {"address": "40001", "type": "float32", "unit": "bar", "description": "压力"}
+    }
+    assert "'_1' cannot be a point's name" in done.stderr or "cannot be a point's name" in done.stderr
+
+
+def test_importing_into_a_site_keeps_all_else(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE.format(modbus=1, opcua=2))
+    before = path.read_text()
+    done = imported("kepware.csv", "--into", str(path), "--device", "plc")
+    assert done.exit_code == 1 and "plc has a point 'siren' already" in done.stderr and path.read_text() == before
+    path.write_text(
+        before.replace("      siren: {address: {table: coil, offset: 3}, writable: true}\n", "").split("outputs")[0]
+    )
+    before = path.read_text()
+    assert imported("kepware.csv", "--into", str(path), "--device", "plc").exit_code == 0
+    plan = load_plan(path)
+    assert len(plan.site.devices["plc"].points) == 7 and "# the register of the gas sensor" in path.read_text()
+    assert (tmp_path / "site.yaml.bak").read_text() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["site.yaml", "site.yaml.bak"]
+    assert "no device 'x'" in imported("kepware.csv", "--into", str(path), "--device", "x").stderr
+    for points in ("    points: {}\n", "", "    points:\n"):
+        path.write_text("gateway: {id: g, site: s}\ndevices:\n  plc:\n    protocol: modbus-tcp\n    host: h\n" + points)
+        assert imported("kepware.csv", "--into", str(path), "--device", "plc").exit_code == 0, points
+        assert len(load_plan(path).site.devices["plc"].points) == 4
+
+
+@pytest.mark.parametrize("value", [True, "true", "off", "5", "a b", "x: y", 5, 2.5, ["a", 1], {"a": "#"}, "泵", "\n"])
+def test_flow_style_is_read_back_as_it_was(value: object) -> None:
+    assert yaml.safe_load(f"key: {flow(value)}") == {"key": value}
