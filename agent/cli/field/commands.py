@@ -66,7 +66,7 @@ def read(
     with _telling():
         wanted = targets(where, points or [])
         if raw:
-            octets.show(asyncio.run(octets.inspect(wanted)))
+            octets.show(asyncio.run(octets.inspect(wanted)), as_json)
             return
         raise typer.Exit(report(asyncio.run(read_targets(wanted)), as_json))
 

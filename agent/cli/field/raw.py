@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.table import Table
 
@@ -31,8 +33,12 @@ async def inspect(targets: Sequence[Target]) -> list[Inspection]:
     return found
 
 
-def show(inspections: Sequence[Inspection]) -> None:
+def show(inspections: Sequence[Inspection], as_json: bool = False) -> None:
     """Print every reading of every point, the configured one marked, and a hint where another is far likelier."""
+    if as_json:
+        rows = [{**asdict(each), "raw": each.raw.hex(), "hint": hint_of(each)} for each in inspections]
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
     table = Table("point", "octets", "read as", "value", "", box=None, header_style="dim")
     for each in inspections:
         for number, reading in enumerate(each.readings):

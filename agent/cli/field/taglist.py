@@ -99,6 +99,9 @@ def _fields(path: Path, head: Sequence[str], columns: Mapping[str, str]) -> list
 
 def _tag(line: int, row: Mapping[str, str], kind: DriverType) -> Tag:
     name = re.sub(r"[^a-z0-9_-]+", "_", row["name"].lower()).strip("_")
+    if not row["name"].isascii():  # a name in Chinese is kept as the description; the point is called by its address
+        name = "p_" + re.sub(r"[^a-z0-9]+", "_", row["address"].lower()).strip("_")
+        row = {**row, "description": " ".join(filter(None, (row["name"], row.get("description"))))}
     options: dict[str, object] = {}
     bit = _BIT.fullmatch(row["address"]) if kind.protocol.startswith("modbus") else None
     options[_ADDRESS_KEY.get(kind.protocol, "address")] = bit[1] if bit else row["address"]
