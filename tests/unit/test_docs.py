@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
+import click
+import pytest
+import typer
+
 from agent.app.plan import load_plan
+from agent.cli.main import app
 from agent.core.clock import ManualClock
 from agent.core.model import EventDraft, Instant, Lane
 from agent.journal.envelope import Identity, envelope
@@ -45,6 +51,26 @@ def test_the_sample_event_has_the_fields_of_a_real_one() -> None:
     real = envelope(draft, Identity("hall-3", "works", "hall-3", "0.1.0"), 42, "")
     assert set(json.loads(sample)) == set(real)
     assert json.loads(sample)["source"] == real["source"] and json.loads(sample)["type"] == real["type"]
+
+
+def commands(document: str) -> list[list[str]]:
+    lines = re.findall(
+        r"^ +(?:\.venv/bin/)?anshao ([a-z].*)$", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/commissioning.md", "docs/install.md", "drivers/README.md"])
+def test_every_command_of_the_documents_is_one(document: str) -> None:
+    group = typer.main.get_command(app)
+    for words in commands(document):
+        command, name = group, "anshao"
+        context = command.make_context(name, [], resilient_parsing=True)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words[0])
+            assert found is not None, f"{document}: anshao {words}"
+            command, name, words = found, words[0], words[1:]
+            context = command.make_context(name, list(words), resilient_parsing=isinstance(command, click.Group))
 
 
 def test_no_link_of_the_documents_is_dead() -> None:
