@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from agent.core.ports import DriverType
+from drivers.gpio import GPIO
 from drivers.modbus import MODBUS_SERIAL, MODBUS_TCP
 from drivers.mqtt import MQTT
 from drivers.opcua import OPCUA
+from drivers.replay import REPLAY
+from drivers.simulated import SIMULATED
 
-REGISTRY: dict[str, DriverType] = {driver.protocol: driver for driver in (MODBUS_TCP, MODBUS_SERIAL, MQTT, OPCUA)}
+_ALL = (GPIO, MODBUS_SERIAL, MODBUS_TCP, MQTT, OPCUA, REPLAY, SIMULATED)
+REGISTRY: dict[str, DriverType] = {driver.protocol: driver for driver in _ALL}

@@ -138,9 +138,32 @@ def import_(
         raise typer.Exit(import_tags(tags, protocol, device, _columns(columns), into, skip_bad))
 
 
+def record(
+    where: Where,
+    points: Points = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the file to make")] = Path("plant.rec"),
+    for_s: Annotated[float | None, typer.Option("--for", parser=_duration, metavar="DURATION", help="end then")] = None,
+) -> None:
+    """Record samples into a file, for rules and tests to replay."""
+    from agent.cli.record import record as run
+    from agent.logs import configure
+
+    configure()
+    with _telling():
+        raise typer.Exit(run(where, points or [], out, for_s))
+
+
+def recorded(file: Annotated[Path, typer.Argument(help="a recording", show_default=False)]) -> None:
+    """Show what a recording holds."""
+    from agent.cli.record import recorded as run
+
+    with _telling():
+        raise typer.Exit(run(file))
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``anshao``."""
-    for command in (browse, read, write, watch, discover):
+    for command in (browse, read, write, watch, discover, record, recorded):
         app.command()(command)
     app.command("import")(import_)
 
@@ -154,7 +177,7 @@ def _telling() -> Iterator[None]:
     """Turn what goes wrong into a line and an exit status."""
     try:
         yield
-    except (ConfigError, NotConnected, Refused, ValueError) as error:
+    except (ConfigError, NotConnected, Refused, ValueError, OSError) as error:
         sys.stderr.write(f"anshao: {error}\n")
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:

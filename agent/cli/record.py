@@ -1,0 +1,71 @@
+"""``anshao record`` and ``anshao recorded``: a plant's samples into a file, and what is in one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from agent.cli import tables
+from agent.cli.field.target import Target, is_url, site_of, targets
+from agent.core.clock import SystemClock
+from agent.core.durations import format_duration
+from agent.core.model import Quality, Sample
+from agent.core.recording import Head, Recording, Writer
+from agent.runner import Runner
+
+
+def record(where: str, points: Sequence[str], out: Path, for_s: float | None) -> int:
+    """Record until ended; samples come from the devices themselves, beside an agent that may run."""
+    wanted = targets(where, points)
+    if out.exists():
+        raise ValueError(f"{out} exists; name another file, so that no recording is lost")
+    revision = "" if is_url(where) else site_of(Path(where)).revision
+    count = asyncio.run(_record(wanted, out, for_s, where, revision))
+    print(f"{count} samples in {out} ({out.stat().st_size:,} octets)")
+    return 0 if count else 1
+
+
+async def _record(wanted: Sequence[Target], out: Path, for_s: float | None, site: str, revision: str) -> int:
+    clock = SystemClock()
+    now = clock.now()
+    ids = {id_ for target in wanted for id_ in target.wanted}
+    infos = tuple(info for target in wanted for info in target.driver.points if info.id in ids)
+    writer = Writer(out, Head(infos, now.utc, site, revision), now.mono_s)
+    runners = [Runner(each.device, each.driver, clock, writer.add, lambda *_: None) for each in wanted]
+    tasks = [asyncio.create_task(runner.run()) for runner in runners]
+    try:
+        await asyncio.wait(tasks, timeout=for_s, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        writer.close()
+    return writer.samples
+
+
+def recorded(path: Path) -> int:
+    """Print what a recording holds: its points, how many samples of each, and how many without a value."""
+    recording = Recording(path)
+    counts, bad, last = Counter[str](), Counter[str](), dict[str, Sample]()
+    for batch in recording.batches():
+        for sample in batch:
+            counts[sample.point] += 1
+            bad[sample.point] += sample.quality is Quality.BAD
+            last[sample.point] = sample
+    table = Table("point", "samples", "without value", "last", box=None, header_style="dim")
+    for info in recording.head.points:
+        value = tables.value(last[info.id].value) if info.id in last else ""
+        table.add_row(info.id, str(counts[info.id]), str(bad[info.id] or ""), f"{value} {info.unit}".strip())
+    span_s = max((sample.received_s for sample in last.values()), default=0.0)
+    head = recording.head
+    print(
+        f"{head.site} {head.revision}, from {head.started_at:%Y-%m-%d %H:%M:%S} UTC, {format_duration(round(span_s))}"
+    )
+    tables.show(table)
+    if recording.is_cut:
+        print("the end of the file is missing: the recorder or its disk was cut off")
+    return 0
