@@ -119,6 +119,10 @@ class OpcUaSession:
         first = await self.fetch([item.id for item in self._items.variables])
         subscription = Subscription(self._calls, self._device, self._clock)
         await subscription.open(min(self._device.sampling, LIFE_S))
+        self._subscription = subscription
+        if not subscription.is_supported:
+            self._polled = dict(self._items.by_node)
+            return [*first, *self._days_left()]
         monitored = {node: items for node, items in self._items.by_node.items() if not self._is_polled(items)}
         self._polled = {node: items for node, items in self._items.by_node.items() if node not in monitored}
         self._watch = Watch(self._calls, subscription, monitored, self._device.watchdog, self._clock)
@@ -126,7 +130,6 @@ class OpcUaSession:
         if self._items.conditions:
             self._conditions = Conditions(self._calls, subscription, self._items.conditions)
             await self._conditions.open()
-        self._subscription = subscription
         return [*first, *self._days_left()]
 
     async def _check_level(self) -> None:

@@ -13,6 +13,7 @@ import structlog
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 
 from agent.core.errors import NotConnected
 from agent.core.ports import Clock
@@ -26,6 +27,7 @@ LIFE_S = 1.0
 """A batch at least this often, also when nothing changes."""
 LIFETIME_S = 30.0
 """A server forgets our session and subscription so long after the gateway died."""
+_NONE_AT_ALL = {StatusCodes.BadServiceUnsupported, StatusCodes.BadTooManySubscriptions}
 _CLOCK_HANDLE = 1
 _MOST_AT_ONCE = 250
 """Notifications in one message: decoding more would keep others from the loop for long."""
@@ -44,6 +46,8 @@ class Subscription:
     def __init__(self, calls: Calls, device: OpcUaDevice, clock: Clock) -> None:
         self._calls, self._device, self._clock = calls, device, clock
         self.id = 0
+        self.is_supported = True
+        """False after ``open`` if the server has none; it is polled then."""
         self.lost = ""
         self.heard_s = clock.now().mono_s
         self.wake = asyncio.Event()
@@ -59,7 +63,14 @@ class Subscription:
     async def open(self, terms_s: float) -> None:
         """Create the subscription, publishing every ``terms_s`` seconds. Raises NotConnected."""
         session = self._calls.client.uaclient.session
-        result = await self._calls.limited(session.create_subscription(_terms(terms_s), self._published))
+        try:
+            result = await self._calls.limited(session.create_subscription(_terms(terms_s), self._published))
+        except NotConnected as error:
+            if getattr(error.__cause__, "code", None) not in _NONE_AT_ALL:
+                raise
+            log.warning("server has no subscriptions, polling it", endpoint=self._calls.endpoint)
+            self.is_supported = False
+            return
         self.id = result.SubscriptionId
         beat = _request(CLOCK, _CLOCK_HANDLE, 0.5, 1, None)
         results = await self._calls.create_items(self.id, [beat])

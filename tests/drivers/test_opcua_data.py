@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from asyncua import ua
+from asyncua.client.ua_session import UaSession
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaStatusCodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +134,17 @@ async def test_a_server_may_be_polled_instead(real: Rig) -> None:
         await live.read()
         samples = await news(live, 1.0)
         assert 6 <= len(samples) <= 12 and {sample.value for sample in samples} == {7.0}
+
+
+@pytest.mark.server
+async def test_a_server_without_subscriptions_is_polled(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise UaStatusCodeError(StatusCodes.BadServiceUnsupported)
+
+    monkeypatch.setattr(UaSession, "create_subscription", refuse)
+    async with session(real, {"level": {"node": NODE + "Level"}, "hot": {"condition": "Heat/TooHot"}}) as live:
+        await live.read()
+        assert {sample.value for sample in await news(live, 0.5)} == {7.0}
 
 
 @pytest.mark.server

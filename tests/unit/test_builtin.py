@@ -1,0 +1,70 @@
+"""Alarms that a site has because of what its devices are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.app.plan import Plan, load_plan
+from agent.core.clock import ManualClock
+from agent.core.model import AlarmState, Sample
+from agent.facts import FactTable
+from rules.engine import Engine
+
+SITE = """
+gateway: {id: hall-3, site: works}
+devices:
+  io:
+    protocol: modbus-tcp
+    host: 127.0.0.1
+    module: wago-750
+    heartbeat: beat
+    points: {beat: {address: 40100, writable: true}}
+  press:
+    protocol: opcua
+    endpoint: opc.tcp://127.0.0.1:4840
+    points: {level: {node: "i=2258"}}
+  plain: {protocol: opcua, endpoint: "opc.tcp://127.0.0.1:4841", security: none, points: {level: {node: "i=2258"}}}
+"""
+
+
+def plan(folder: Path) -> Plan:
+    (folder / "site.yaml").write_text(SITE)
+    return load_plan(folder / "site.yaml")
+
+
+def active(folder: Path, **values: float | bool) -> set[str]:
+    """Return the alarms that are active a minute after such samples."""
+    loaded, clock = plan(folder), ManualClock()
+    engine, facts = Engine(loaded.rules), FactTable(loaded.points.values())
+    for _ in range(2):
+        now = clock.now()
+        facts.update([Sample.good(point.replace("__", "."), value, now) for point, value in values.items()])
+        engine.evaluate(facts, None, now)
+        clock.advance(60.0)
+    return {id_ for id_, alarm in engine.alarms.items() if alarm.state is AlarmState.UNACKNOWLEDGED}
+
+
+def test_a_module_that_cannot_guard_itself_is_an_alarm(tmp_path: Path) -> None:
+    assert "io.watchdog" in active(tmp_path, io__watchdog_ok=False)
+    assert "io.safe_mode" in active(tmp_path, io__safe_mode=True)
+    assert not {"io.watchdog", "io.safe_mode"} & active(tmp_path, io__watchdog_ok=True, io__safe_mode=False)
+
+
+def test_a_certificate_that_ends_is_an_alarm_in_three_steps(tmp_path: Path) -> None:
+    def steps(days: float) -> list[str]:
+        return sorted(id_ for id_ in active(tmp_path, press__certificate_days=days) if "certificate" in id_)
+
+    assert steps(61.0) == []
+    assert steps(59.5) == ["press.certificate_60d.L"]
+    assert steps(20.0) == ["press.certificate_30d.L", "press.certificate_60d.L"]
+    assert len(steps(-1.0)) == 3
+
+
+def test_only_what_a_device_has_is_watched(tmp_path: Path) -> None:
+    alarms = {rule.definition.id for rule in plan(tmp_path).rules}
+    assert "plain.certificate_7d.L" not in alarms and "press.watchdog" not in alarms
+
+
+def test_a_device_with_a_heartbeat_alone_has_an_output_connection(tmp_path: Path) -> None:
+    ((config, driver, outputs),) = plan(tmp_path).output_buses()
+    assert (config.id, [point.id for point in driver.points], outputs) == ("io", ["io.beat"], [])
