@@ -60,6 +60,8 @@ class Scaling:
 
     def _linear(self, raw: int | float) -> int | float:
         value = raw * self._scale + self._offset
+        if not math.isfinite(value):
+            raise ValueError(f"the device sent {raw:g}, which 'scale' makes too large")
         return round(value, self._decimals) if isinstance(raw, int) else value
 
     def _word(self, raw: int | float) -> str:

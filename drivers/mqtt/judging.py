@@ -17,6 +17,8 @@ from drivers.scaling import Scaling
 
 _AHEAD = timedelta(minutes=5)
 """A message from further in the future comes from a wrong clock, theirs or ours."""
+MOST_TOPICS = 10_000
+"""So many topics below one wildcard have an order of their own; those that were heard last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,20 @@ class Judge:
         """Return the sample of a message; None where it tells nothing: it is older than what is known, or held back."""
         try:
             data = _parse(message.payload)
-            taken = self._time(data)
-            if taken is not None and taken < self._newest.get(message.topic, taken):
-                return None
-            sample = self._sample(message, self._value(data), taken)
+            value = self._value(data)
         except LookupError as error:
             return None if self.options.missing == "ignore" else self._bad(message, str(error))
         except ValueError as error:
             return self._bad(message, str(error))
-        if taken is not None:
-            self._newest[message.topic] = taken
-        return self._held(sample, message.at.mono_s)
+        try:
+            return self._timed(message, value, self._time(data))
+        except (LookupError, ValueError) as error:
+            return self._bad(message, str(error))
+
+    @property
+    def known_topics(self) -> int:
+        """How many topics have an order of their own."""
+        return len(self._newest)
 
     def release(self, now: Instant) -> Sample | None:
         """Return the end of a held event, once it is due."""
@@ -67,24 +72,36 @@ class Judge:
         return Sample.good(self.point, False, now)
 
     def _held(self, sample: Sample, now_s: float) -> Sample | None:
-        if self.options.hold is None or sample.quality is Quality.BAD:
+        if self.options.hold is None:
             return sample
         if sample.value is True:
             self.held_until_s = now_s + self.options.hold
             return sample
         return None if self.held_until_s is not None else sample
 
-    def _sample(self, message: Message, value: Value, taken: datetime | None) -> Sample:
+    def _timed(self, message: Message, value: Value, taken: datetime | None) -> Sample | None:
         now, quality, reason = message.at, Quality.GOOD, None
         if taken is None and message.is_retained:
             quality, reason = Quality.UNCERTAIN, "a retained message, of unknown age"
         elif taken is not None:
+            if taken < self._newest.get(message.topic, taken):
+                return None
             age = now.utc - taken
             if age.total_seconds() > self.options.max_age:
+                if message.is_retained and self.options.is_event:
+                    return None  # the broker keeps what happened once; it does not happen now
                 raise ValueError(f"the message is {format_duration(round(age.total_seconds()))} old")
             if age < -_AHEAD:
                 quality, reason = Quality.UNCERTAIN, "the message is from the future; look at the clocks"
-        return Sample(self.point, value, quality, now.utc, now.mono_s, taken, reason)
+            self._remember(message.topic, min(taken, now.utc))
+        return self._held(Sample(self.point, value, quality, now.utc, now.mono_s, taken, reason), now.mono_s)
+
+    def _remember(self, topic: str, taken: datetime) -> None:
+        """Never a time ahead of ours: a gadget whose clock is set right afterwards would not be heard any more."""
+        self._newest.pop(topic, None)
+        if len(self._newest) >= MOST_TOPICS:
+            del self._newest[next(iter(self._newest))]
+        self._newest[topic] = taken
 
     def _value(self, data: Any) -> Value:
         options = self.options
@@ -95,11 +112,11 @@ class Judge:
         if isinstance(found, dict | list) or found is None:
             raise ValueError(f"at {options.path or 'the top'} is no single value")
         if options.true_when is not None:
-            return any(found == each and type(found) is type(each) for each in options.true_when)
+            return any(_is_alike(found, each) for each in options.true_when)
         return self._typed(found)
 
     def _typed(self, found: Any) -> Value:
-        kind = self.options.type
+        kind = "bool" if self.options.is_event else self.options.type
         if kind == "string":
             return found if isinstance(found, str) else json.dumps(found)
         if kind == "bool":
@@ -115,13 +132,15 @@ class Judge:
         try:
             if self.options.time_format == "iso":
                 taken = datetime.fromisoformat(str(found))
-                return taken if taken.tzinfo else taken.replace(tzinfo=UTC)
+                return taken.astimezone(UTC) if taken.tzinfo else taken.replace(tzinfo=UTC)
             return datetime.fromtimestamp(_number(found) / (1000 if self.options.time_format == "ms" else 1), UTC)
         except (ValueError, OverflowError, OSError):
-            raise ValueError(f"{found!r} at {self.options.time} is no time ({self.options.time_format})") from None
+            raise ValueError(
+                f"{str(found)[:40]!r} at {self.options.time} is no time ({self.options.time_format})"
+            ) from None
 
-    def _bad(self, message: Message, reason: str) -> Sample:
-        return Sample.bad(self.point, f"{message.topic}: {reason}", message.at)
+    def _bad(self, message: Message, reason: str) -> Sample | None:
+        return self._held(Sample.bad(self.point, f"{message.topic}: {reason}", message.at), message.at.mono_s)
 
 
 def _parse(payload: bytes) -> Any:
@@ -135,16 +154,23 @@ def _parse(payload: bytes) -> Any:
         return text
 
 
+def _is_alike(found: Any, wanted: bool | int | float | str) -> bool:
+    """Compare as people mean it: 1 is 1.0 and "1", but not true."""
+    if isinstance(wanted, str):
+        return wanted == (found if isinstance(found, str) else json.dumps(found))
+    return bool(found == wanted) and isinstance(found, bool) is isinstance(wanted, bool)
+
+
 def _number(found: Any) -> float | int:
     if isinstance(found, bool) or not isinstance(found, int | float | str):
-        raise ValueError(f"{found!r} is no number")
+        raise ValueError(f"{str(found)[:40]!r} is no number")
     try:
-        number = float(found) if isinstance(found, str) else found
-    except ValueError:
+        number = float(found)  # an int may be too large for any float
+    except (ValueError, OverflowError):
         raise ValueError(f"{str(found)[:40]!r} is no number") from None
     if not math.isfinite(number):
-        raise ValueError(f"{found!r} is no number")
-    return number
+        raise ValueError(f"{str(found)[:40]} is no number")
+    return found if isinstance(found, int) else number
 
 
 def _switch(found: Any) -> bool:

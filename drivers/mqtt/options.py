@@ -18,14 +18,26 @@ _BROKER = re.compile(r"(mqtts?|wss?)://([^/\s:@]+|\[[0-9A-Fa-f:.]+\])(:\d+)?(/\S
 
 
 def _broker(value: str) -> str:
-    if not _BROKER.fullmatch(value):
+    match = _BROKER.fullmatch(value)
+    if match is None:
         hidden = "what stands there" if "@" in value else repr(value)  # it may hold a password
         raise ValueError(f"{hidden} is not a broker; write mqtt://HOST:PORT (or mqtts, ws, wss), and 'username' apart")
+    port = match[3]
+    if port and not 1 <= int(port[1:]) <= 65535:
+        raise ValueError(f"{port[1:]} is not a port; it is 1 to 65535")
+    return value
+
+
+def _length(value: str) -> str:
+    if len(value.encode()) > 65535:
+        raise ValueError("a topic is not longer than 65535 octets")
     return value
 
 
 def _topic(value: str) -> str:
     parts = value.split("/")
+    if parts[0] == "$share":
+        raise ValueError(f"{value!r} is a shared subscription, of which others get a part; write the topic alone")
     if not value or "\0" in value or any("#" in part and part != "#" for part in parts) or "#" in parts[:-1]:
         raise ValueError(f"{value!r} is not a topic; '#' may only be its last part")
     if any("+" in part and part != "+" for part in parts):
@@ -57,7 +69,7 @@ class Inside(Options):
 class MqttPoint(PointOptions):
     """What one topic tells. Without ``path`` the whole payload is the value, as text or number."""
 
-    topic: Annotated[str, AfterValidator(_topic)]
+    topic: Annotated[str, AfterValidator(_length), AfterValidator(_topic)]
     path: Path = ""
     type: Literal["auto", "bool", "number", "string"] = "auto"
     true_when: tuple[bool | int | float | str, ...] | None = Field(default=None, description="all else is false")
@@ -68,7 +80,7 @@ class MqttPoint(PointOptions):
     max_age: Duration = Field(default=60.0, gt=0, description="older messages tell nothing of the present")
     expiry: Span = Field(default=EXPIRY_S, description="unknown after that long without a message; 'never'")
     hold: Duration | None = Field(default=None, gt=0, description="an event: true for that long, then false again")
-    publish: str = Field(default="", description="topic to write to", pattern=r"^[^#+]*$")
+    publish: Annotated[str, AfterValidator(_length)] = Field(default="", description="topic to write to")
     payload: str = Field(default="{value}", description="what is written; {value} is the value in JSON")
 
     @property
@@ -89,6 +101,10 @@ class MqttPoint(PointOptions):
             return "a point that is written has both 'writable: true' and 'publish: TOPIC'"
         if sum(map(bool, (self.inside, self.true_when is not None, self.values))) > 1:
             return "'inside', 'true_when' and 'values' are three ways to make a value; take one"
+        if self.publish and set(self.publish) & set("#+\0"):
+            return f"'publish' {self.publish!r} is not a topic to write to; it is without '#' and '+'"
+        if self.is_event and (self.type in ("number", "string") or self.values):
+            return "'hold' makes an event, which is true or false; leave 'values' out, and 'type' or write bool"
         if self.inside is not None and self.path:
             return "'inside' has paths of its own; leave 'path' out"
         if self.publish and "{value}" not in self.payload:

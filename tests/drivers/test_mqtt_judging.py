@@ -109,7 +109,7 @@ def faults() -> Iterator[tuple[dict[str, object], str]]:
     yield {"topic": "a" * 70_000}, "longer than 65535"
     yield {"hold": 5.0, "type": "number"}, "'hold' makes an event"
     yield {"hold": 5.0, "values": {1: "a"}}, "'hold' makes an event"
-    yield {"writable": True, "publish": "a\0b"}, "not a topic"
+    yield {"writable": True, "publish": "a\0b"}, "is not a topic to write to"
 
 
 @pytest.mark.parametrize(("options", "message"), faults())
