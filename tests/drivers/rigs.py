@@ -38,17 +38,17 @@ class Rig:
     def driver(self, **device: Any) -> Driver:
         """Return a driver on the server (or on what ``device`` says instead)."""
         kind = REGISTRY[self.protocol]
-        options = kind.device.model_validate({**self.device, "timeout": TIMEOUT_S, **device})
+        options = kind.device.model_validate({"timeout": TIMEOUT_S, **self.device, **device})
         points = {name: kind.point.model_validate(point) for name, point in self.points.items()}
         return kind.build("plc", options, points, SystemClock())
 
-    def at_port(self, port: int) -> Driver:
+    def at_port(self, port: int, **device: Any) -> Driver:
         """Return the same driver on another port."""
         if self.protocol == "opcua":
-            return self.driver(endpoint=f"opc.tcp://127.0.0.1:{port}/plant")
+            return self.driver(endpoint=f"opc.tcp://127.0.0.1:{port}/plant", **device)
         if self.protocol == "mqtt":
-            return self.driver(broker=f"mqtt://127.0.0.1:{port}")
-        return self.driver(port=port)
+            return self.driver(broker=f"mqtt://127.0.0.1:{port}", **device)
+        return self.driver(port=port, **device)
 
 
 async def fetch_until(session: Session, point: str, value: Value, limit_s: float = 2.0) -> None:
@@ -188,12 +188,11 @@ class Silent:
                 writer.write(self._answer)
 
 
-class Corrupting:
-    """A TCP proxy before a real server that spoils some of its answers, the same ones for the same seed."""
+class Proxy:
+    """A TCP proxy before a real server. ``delay_s`` holds each piece back; ``is_open`` false swallows all of them."""
 
-    def __init__(self, target: int, seed: int) -> None:
-        self._target = target
-        self._random = random.Random(seed)
+    def __init__(self, target: int, delay_s: float = 0.0) -> None:
+        self._target, self.delay_s, self.is_open = target, delay_s, True
         self._server: asyncio.Server | None = None
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -214,7 +213,23 @@ class Corrupting:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
         with closing(writer), suppress(OSError):
             while data := await reader.read(65536):
-                writer.write(self._spoiled(data) if is_answer and self._random.random() < 0.2 else data)
+                await asyncio.sleep(self.delay_s)
+                if self.is_open:
+                    writer.write(self._passed(data, is_answer))
+
+    def _passed(self, data: bytes, _is_answer: bool) -> bytes:
+        return data
+
+
+class Corrupting(Proxy):
+    """Spoils some of the answers, the same ones for the same seed."""
+
+    def __init__(self, target: int, seed: int) -> None:
+        super().__init__(target)
+        self._random = random.Random(seed)
+
+    def _passed(self, data: bytes, is_answer: bool) -> bytes:
+        return self._spoiled(data) if is_answer and self._random.random() < 0.2 else data
 
     def _spoiled(self, data: bytes) -> bytes:
         spoiled = bytearray(data)

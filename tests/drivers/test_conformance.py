@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality
-from tests.drivers.rigs import RIGS, TIMEOUT_S, Corrupting, Rig, Silent, fetch_until, read_until
+from tests.drivers.rigs import RIGS, TIMEOUT_S, Corrupting, Proxy, Rig, Silent, fetch_until, read_until
 
 pytestmark = pytest.mark.server
 BOUND_S = 2 * TIMEOUT_S + 2.5
@@ -142,6 +143,40 @@ async def test_a_killed_device_is_lost_and_a_new_session_works_after_its_restart
     assert (await read_until(again, {"plc.value"}))["plc.value"].value == 7
     await again.close()
     server.kill()
+
+
+async def test_a_half_open_connection_is_lost_in_bounded_time(live: Rig) -> None:
+    """The socket lives, and nothing comes through any more: a pulled cable, a firewall that forgot."""
+    proxy = Proxy(live.server.port)
+    async with proxy as port:
+        session = await live.at_port(port).connect()
+        await read_until(session, {"plc.value"})
+        proxy.is_open = False
+        started_s = time.monotonic()
+        with pytest.raises(NotConnected):
+            while time.monotonic() - started_s < 20.0:
+                await session.read()
+        assert time.monotonic() - started_s < BOUND_S + 1.0
+        await session.close()
+
+
+async def test_a_slow_device_is_read_rightly(live: Rig) -> None:
+    async with Proxy(live.server.port, delay_s=0.05) as port:
+        session = await live.at_port(port, timeout=2.0).connect()
+        await session.write("plc.writable", 17)
+        await fetch_until(session, "plc.writable", 17)
+        seen = await read_until(session, {"plc.value", "plc.broken"})
+        assert seen["plc.value"].value == 7 and seen["plc.broken"].quality is Quality.BAD
+        await session.close()
+
+
+async def test_one_bad_point_among_a_thousand_hurts_no_other(live: Rig) -> None:
+    names = [f"v{number}" for number in range(999)]
+    many = replace(live, points={**dict.fromkeys(names, live.points["value"]), "broken": live.points["broken"]})
+    session = await many.driver(timeout=3.0).connect()
+    seen = await read_until(session, {*(f"plc.{name}" for name in names), "plc.broken"}, limit_s=15.0)
+    assert {seen[f"plc.{name}"].value for name in names} == {7} and seen["plc.broken"].quality is Quality.BAD
+    await session.close()
 
 
 @pytest.mark.parametrize(
