@@ -46,6 +46,10 @@ def rows() -> list[Row]:
         return asyncio.run(_measure(port))
 
 
+PLCS = 50
+"""Devices in the hall, one of which hangs."""
+
+
 async def _measure(port: int) -> list[Row]:
     scattered = [(first, min(125, 12_500 - first)) for first in range(1, 12_500, 125)]
     return [
@@ -113,7 +117,7 @@ async def _cpu(port: int, points: int, most: float) -> Row:
 
 
 async def _jitter(port: int) -> list[Row]:
-    """Return how late polls of 49 devices at 100 ms are while a fiftieth has hung."""
+    """Return how late polls of devices at 100 ms, each on a line of its own, are while another one has hung."""
     at: dict[str, list[float]] = {}
 
     def ingest(samples: Sequence[Sample]) -> None:
@@ -121,8 +125,10 @@ async def _jitter(port: int) -> list[Row]:
             at.setdefault(sample.point, []).append(sample.received_s)
 
     async with Silent() as dead:
-        drivers = [_driver(port, range(20), name=f"d{n}", poll=0.1, timeout=0.5, connections=1) for n in range(49)]
-        drivers.append(_driver(dead, range(20), name="dead", poll=0.1, timeout=0.5))
+        drivers = [
+            _driver(port, range(20), f"d{n}", f"127.0.0.{n + 1}", poll=0.1, timeout=0.5) for n in range(PLCS - 1)
+        ]
+        drivers.append(_driver(dead, range(20), "dead", poll=0.1, timeout=0.5))
         clock = SystemClock()
         tasks = [
             asyncio.create_task(Runner(f"d{n}", each, clock, ingest, lambda *_: None).run())
@@ -138,14 +144,14 @@ async def _jitter(port: int) -> list[Row]:
         if not point.startswith("dead")
         for before, after in pairwise(times[2:])
     )
-    assert len(gaps) > 49 * 30, f"only {len(gaps)} polls"
+    assert len(gaps) > PLCS * 30, f"only {len(gaps)} polls"
     p99 = gaps[int(len(gaps) * 0.99)]
-    return [row("modbus: poll jitter p99 of 49 devices beside a hung one", p99, "ms", most=20)]
+    return [row(f"modbus: poll jitter p99 of {PLCS - 1} devices beside a hung one", p99, "ms", most=20)]
 
 
-def _driver(port: int, offsets: Sequence[int], name: str = "plc", **device: object) -> Driver:
+def _driver(port: int, offsets: Sequence[int], name: str = "plc", host: str = "127.0.0.1", **device: object) -> Driver:
     kind = REGISTRY["modbus-tcp"]
-    options = kind.device.model_validate({"host": "127.0.0.1", "port": port, **device})
+    options = kind.device.model_validate({"host": host, "port": port, **device})
     points = {str(n): kind.point.model_validate({"address": {"table": "holding", "offset": n}}) for n in offsets}
     return kind.build(name, options, points, SystemClock())
 
@@ -154,7 +160,7 @@ def _driver(port: int, offsets: Sequence[int], name: str = "plc", **device: obje
 def _server(size: int) -> Iterator[int]:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
-        server = Server([str(build_libmodbus(Path(folder))), str(port), str(size)], port)
+        server = Server([str(build_libmodbus(Path(folder))), str(port), str(size), str(PLCS)], port)
         server.start()
         try:
             yield port

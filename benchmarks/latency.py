@@ -8,27 +8,37 @@ import random
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.demo.process import Child, free_port
 from benchmarks.plant import Plant, children_of, percentile, running
 from benchmarks.row import Row, row
+from tests.drivers.rigs import build_libmodbus
+from tests.servers.process import Server
 
 PULSES = 150
+PLCS = 50
+"""PLCs in the hall beside the one with the siren, each polled every 100 ms."""
 GOAL_MS = 150.0
 ADDED_MS = 50.0
 """What the death of another part may add."""
 
 
 def rows() -> list[Row]:
-    """Return p50, p99 and max of each phase; 200 points at 100 ms, camera running."""
+    """Return p50, p99 and max of each phase; 200 points at 100 ms, camera running, 50 other PLCs in the hall."""
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_measure(Path(folder)))
 
 
 async def _measure(folder: Path) -> list[Row]:
-    async with running(folder, camera=True) as plant:
+    with _hall(folder) as (hall, other):
+        return await _in_a_hall(folder, hall, other)
+
+
+async def _in_a_hall(folder: Path, hall: Server, other: Server) -> list[Row]:
+    async with running(folder, camera=True, replace=("devices:\n", f"devices:\n{_more(hall, other)}")) as plant:
         await _camera_up(plant)
         hmi = _hmi(plant)
         await hmi.start()
@@ -38,6 +48,7 @@ async def _measure(folder: Path) -> list[Row]:
             "HMI killed": lambda: _kill_hmi(hmi),
             "vision worker killed": lambda: _signal_worker(plant, signal.SIGKILL),
             "vision worker hung": lambda: _signal_worker(plant, signal.SIGSTOP),
+            f"one of {PLCS} PLCs hung": lambda: _hang(other),
         }
         measured = {name: await _phase(plant, disturb) for name, disturb in phases.items()}
         await hmi.stop()
@@ -65,6 +76,34 @@ async def _phase(plant: Plant, disturb: Callable[[], Awaitable[None]]) -> list[f
         await asyncio.sleep(random.uniform(0.05, 0.25))
         await plant.pulse()
     return list(plant.latencies_ms)
+
+
+@contextmanager
+def _hall(folder: Path) -> Iterator[tuple[Server, Server]]:
+    """Start the other PLCs: all but one in one process, and one that will hang."""
+    binary = str(build_libmodbus(folder))
+    servers = []
+    for count in (PLCS - 1, 1):
+        port = free_port()
+        servers.append(Server([binary, str(port), "900", str(count)], port))
+        servers[-1].start()
+    try:
+        yield servers[0], servers[1]
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def _more(hall: Server, other: Server) -> str:
+    """Return the devices of the hall as lines of a site file, with 20 points each at 100 ms."""
+    points = ", ".join(f"r{n}: {{address: {40001 + n}}}" for n in range(20))
+    places = [(f"127.0.0.{n + 1}", hall.port) for n in range(PLCS - 1)] + [("127.0.0.1", other.port)]
+    line = "  hall{}: {{protocol: modbus-tcp, host: {}, port: {}, poll: 100ms, points: {{{}}}}}\n"
+    return "".join(line.format(number, host, port, points) for number, (host, port) in enumerate(places))
+
+
+async def _hang(server: Server) -> None:
+    server.hang()
 
 
 async def _nothing() -> None:
