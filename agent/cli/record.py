@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
 
 from agent.cli import tables
-from agent.cli.field.target import Target, is_url, site_of, targets
+from agent.cli.field.running import run
+from agent.cli.field.target import is_url, site_of, targets
 from agent.core.clock import SystemClock
 from agent.core.durations import format_duration
 from agent.core.model import Quality, Sample
 from agent.core.recording import Head, Recording, Writer
-from agent.runner import Runner
 
 
 def record(where: str, points: Sequence[str], out: Path, for_s: float | None) -> int:
@@ -24,27 +25,17 @@ def record(where: str, points: Sequence[str], out: Path, for_s: float | None) ->
     if out.exists():
         raise ValueError(f"{out} exists; name another file, so that no recording is lost")
     revision = "" if is_url(where) else site_of(Path(where)).revision
-    count = asyncio.run(_record(wanted, out, for_s, where, revision))
-    print(f"{count} samples in {out} ({out.stat().st_size:,} octets)")
-    return 0 if count else 1
-
-
-async def _record(wanted: Sequence[Target], out: Path, for_s: float | None, site: str, revision: str) -> int:
-    clock = SystemClock()
-    now = clock.now()
     ids = {id_ for target in wanted for id_ in target.wanted}
     infos = tuple(info for target in wanted for info in target.driver.points if info.id in ids)
-    writer = Writer(out, Head(infos, now.utc, site, revision), now.mono_s)
-    runners = [Runner(each.device, each.driver, clock, writer.add, lambda *_: None) for each in wanted]
-    tasks = [asyncio.create_task(runner.run()) for runner in runners]
+    now = SystemClock().now()
+    writer = Writer(out, Head(infos, now.utc, where, revision), now.mono_s)
     try:
-        await asyncio.wait(tasks, timeout=for_s, return_when=asyncio.FIRST_EXCEPTION)
+        with suppress(KeyboardInterrupt):  # the usual end
+            asyncio.run(run(wanted, writer.add, for_s))
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         writer.close()
-    return writer.samples
+    print(f"{writer.samples} samples in {out} ({out.stat().st_size:,} octets)")
+    return 0 if writer.samples else 1
 
 
 def recorded(path: Path) -> int:

@@ -11,11 +11,10 @@ from rich.live import Live
 from rich.table import Table
 
 from agent.cli import tables
+from agent.cli.field.running import run
 from agent.cli.field.target import Target
-from agent.core.clock import SystemClock
 from agent.core.model import Quality, Sample
 from agent.facts import FactTable
-from agent.runner import Runner
 
 
 def watch(targets: Sequence[Target], for_s: float | None, style: str) -> int:
@@ -34,7 +33,7 @@ def watch(targets: Sequence[Target], for_s: float | None, style: str) -> int:
 async def _run(
     targets: Sequence[Target], wanted: set[str], tell: Callable[[Sample], None], for_s: float | None
 ) -> None:
-    """Run the drivers as the agent does; a device that is lost is shown, and tried again."""
+    """Tell of each change of what is wanted."""
     facts = FactTable(info for target in targets for info in target.driver.points)
 
     def ingest(samples: Sequence[Sample]) -> None:
@@ -43,15 +42,7 @@ async def _run(
             if sample.point in changed and sample.point in wanted:
                 tell(sample)
 
-    clock = SystemClock()
-    runners = [Runner(target.device, target.driver, clock, ingest, lambda *_: None) for target in targets]
-    tasks = [asyncio.create_task(runner.run()) for runner in runners]
-    try:
-        await asyncio.wait(tasks, timeout=for_s, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await run(targets, ingest, for_s)
 
 
 class _Board:
