@@ -42,8 +42,19 @@ class Judge:
         self._newest: dict[str, datetime] = {}
 
     def begin(self, now: Instant) -> Sample | None:
-        """Return what is known without a message: that no event has happened."""
-        return Sample.good(self.point, False, now) if self.options.is_event else None
+        """Return what is known without a message: that no event has happened, or that one is still held."""
+        if not self.options.is_event:
+            return None
+        return Sample.good(self.point, self.held_until_s is not None and now.mono_s < self.held_until_s, now)
+
+    def raw(self, value: Value) -> Value:
+        """Return what to write so that ``value`` is read back. Raises ValueError for what cannot be."""
+        if not self._scaling.is_identity:
+            number = float(f"{self._scaling.invert(value):.12g}")
+            return int(number) if number.is_integer() else number
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{value!r} is no number")
+        return value
 
     def judge(self, message: Message) -> Sample | None:
         """Return the sample of a message; None where it tells nothing: it is older than what is known, or held back."""

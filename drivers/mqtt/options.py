@@ -88,6 +88,11 @@ class MqttPoint(PointOptions):
         """Whether silence is normal: nothing happened."""
         return self.hold is not None
 
+    @property
+    def silence_s(self) -> float | None:
+        """How long nothing may be heard until the point is unknown: of an event for ever, unless somebody says."""
+        return None if self.is_event and "expiry" not in self.model_fields_set else self.expiry
+
     @model_validator(mode="after")
     def _fits_together(self) -> MqttPoint:
         if fault := self._fault() or conversion_fault(self):
@@ -117,6 +122,8 @@ class MqttDevice(DeviceOptions):
 
     broker: Annotated[str, AfterValidator(_broker)]
     client_id: str = Field(default="", description="empty: one that nobody else has; outputs add -outputs")
+    version: Literal[5, "3.1.1"] = Field(default=5, description="of MQTT")
+    session: Duration = Field(default=0.0, ge=0, description="so long the broker keeps messages for us while away")
     username: str = ""
     password: Secret | None = None
     ca: File | None = Field(default=None, description="who signed the broker's certificate; None: the system's")
@@ -129,6 +136,8 @@ class MqttDevice(DeviceOptions):
     def _is_whole(self) -> MqttDevice:
         if self.password is not None and not self.username:
             raise ValueError("'password' is of no use without 'username'; add it")
+        if self.session and not self.client_id:
+            raise ValueError("'session' needs a 'client_id' by which the broker knows us again; add it")
         if (self.certificate is None) is not (self.key is None):
             raise ValueError("'certificate' and 'key' belong together; give both or none")
         return self
