@@ -118,6 +118,7 @@ def test_a_write_needs_to_be_confirmed(site: Path) -> None:
     done = anshao("write", site, "plc.siren", "true", "--confirm")
     assert done.exit_code == 0 and "plc.siren was False; wrote True; read back True" in done.stdout
     assert anshao("write", site, "plc.siren", "false", "--confirm").exit_code == 0
+    assert anshao("write", site, "plc.float", "0.1", "--confirm").exit_code == 0, "32 bits hold no 0.1"
     assert "add 'writable: true'" in anshao("write", site, "plc.seven", "1", "--confirm").stderr
     assert "is more than one point" in anshao("write", site, "plc.*", "1", "--confirm").stderr
     assert "'x' is not a number" in anshao("write", site, "plc.float", "x", "--confirm").stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from pathlib import Path
 
 from agent.cli.field.target import Target, site_of, targets
@@ -53,7 +54,7 @@ async def _write(target: Target, value: Value, is_confirmed: bool) -> int:
         await session.write(point, value)
         after = await _settled(session, point, value)
         print(f"{point} was {_shown(before)}; wrote {value!r}; read back {_shown(after)}")
-        return 0 if after.value == value else 1
+        return 0 if _agrees(after.value, value) else 1
     finally:
         await session.close()
 
@@ -62,9 +63,16 @@ async def _settled(session: Session, point: str, value: Value) -> Sample:
     """Read back until the value is there, or time is up."""
     loop = asyncio.get_running_loop()
     until_s = loop.time() + SETTLE_S
-    while (sample := await _present(session, point)).value != value and loop.time() < until_s:
+    while not _agrees((sample := await _present(session, point)).value, value) and loop.time() < until_s:
         await asyncio.sleep(0.1)
     return sample
+
+
+def _agrees(found: Value, wanted: Value) -> bool:
+    """Tell whether what was read back is what was written, as far as 32 bits can hold a fraction."""
+    if isinstance(found, int | float) and isinstance(wanted, int | float):
+        return math.isclose(found, wanted, rel_tol=1e-6)
+    return found == wanted
 
 
 async def _present(session: Session, point: str) -> Sample:
