@@ -103,6 +103,7 @@ class _Run:
         self._is_plain = self.layout.order is None and all(item.codec.is_plain for item in items)
         self._has_floats = any(item.codec.kind.startswith("float") for item in items)
         self._struct, self._indexes = _layout(items)
+        self._is_one_to_one = self._indexes == list(range(len(items)))
 
     def read(self, octets: Octets, now: Instant) -> list[Sample]:
         """Return a sample for each point."""
@@ -111,7 +112,8 @@ class _Run:
         raws = self._struct.unpack_from(octets.exchanged if self.layout.is_exchanged else octets.straight)
         if self._has_floats and not math.isfinite(sum(raws)):
             return self._converted(octets, now)
-        return Sample.good_batch(self._points, map(raws.__getitem__, self._indexes), now)
+        values = raws if self._is_one_to_one else map(raws.__getitem__, self._indexes)
+        return Sample.good_batch(self._points, values, now)
 
     def _converted(self, octets: Octets, now: Instant) -> list[Sample]:
         if self.layout.order is not None:
