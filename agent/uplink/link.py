@@ -114,13 +114,19 @@ class Link:
         client.max_inflight_messages_set(1000)
         client.will_set(self._status_topic, self._status(False), qos=1, retain=True)
         if self._options.username:
-            password = self._options.password_file
-            client.username_pw_set(self._options.username, password.read_text().strip() if password else None)
+            client.username_pw_set(self._options.username, self._password())
         if self.broker.startswith("mqtts:"):
             client.tls_set_context(ssl.create_default_context(cafile=self._options.ca_file))
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_publish = self._on_disconnect, self._on_publish
         return client
+
+    def _password(self) -> str | None:
+        """Return the password. Raises OSError, ValueError."""
+        if self._options.password is not None:
+            return self._options.password.read()
+        path = self._options.password_file
+        return path.read_text(encoding="utf-8").strip() if path is not None else None
 
     def _status(self, online: bool) -> bytes:
         return json.dumps({"online": online, "session": self._session}).encode()

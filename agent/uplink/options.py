@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field
 
 from agent.core.durations import Duration
 from agent.core.options import Options
+from agent.core.secrets import File, Secret
 
 
 def _broker(value: str) -> str:
     if not re.fullmatch(r"mqtts?://[^/\s:@]+(:\d+)?/?", value):
         form = "write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS"
         if "@" in value:  # what stands before it may be a password: do not repeat it
-            raise ValueError(f"no user name or password here: they go under 'username' and 'password_file'; {form}")
+            raise ValueError(f"no user name or password here: they go under 'username' and 'password'; {form}")
         raise ValueError(f"{value!r} is not a broker; {form}")
     port = re.search(r":(\d+)/?$", value)
     if port and not 0 < int(port[1]) < 65536:
@@ -35,15 +35,6 @@ def _topic(value: str) -> str:
     return value
 
 
-def _beside(value: Path | None, info: ValidationInfo) -> Path | None:
-    """Relative paths start at the folder of the site file."""
-    base = (info.context or {}).get("base")
-    return base / value if value is not None and base is not None else value
-
-
-File = Annotated[Path | None, AfterValidator(_beside)]
-
-
 class UplinkOptions(Options):
     """Where events go. Several brokers are tried in order of preference; they must share their sessions' fate."""
 
@@ -51,8 +42,9 @@ class UplinkOptions(Options):
     client_id: str = ""
     topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
     username: str = ""
-    password_file: File = None
-    ca_file: File = None
+    password: Secret | None = None
+    password_file: File | None = Field(default=None, description="the older way to write password: {file: …}")
+    ca_file: File | None = None
     keepalive: Duration = Field(default=10.0, ge=1, le=65535)
     window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
     replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")

@@ -99,7 +99,7 @@ class Uplink:
         """Use one broker for as long as it lasts; tell whether it ever answered."""
         try:
             link = Link(broker, self._options, self._client_id, self.topic, self._session)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a password or certificate that cannot be read
             self._offline(broker, str(error))
             return False
         online, self._link = False, link

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
+from agent.core.secrets import File
 from drivers.modbus.modules import Module
 
 _UNSTABLE = re.compile(r"/dev/tty(USB|ACM)\d+")
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    base = (info.context or {}).get("base")
-    return path if base is None else base / path
 
 
 def _lasting(port: str) -> str:
@@ -27,9 +22,6 @@ def _lasting(port: str) -> str:
             "write the name below /dev/serial/by-id/ (or by-path) that links to it (ls -l /dev/serial/by-id)"
         )
     return port
-
-
-File = Annotated[Path, AfterValidator(_beside_the_file)]
 
 
 class Tls(Options):

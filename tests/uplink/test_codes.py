@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.uplink.link import Link
+from agent.uplink.options import UplinkOptions
 from tests.fakes import until
 from tests.uplink.conftest import Gateway, until_empty
 from tests.uplink.fake_broker import FakeBroker
@@ -74,3 +76,11 @@ async def test_a_broker_that_never_answers_is_left_and_nothing_is_taken_as_sent(
                 await until(lambda: "no acknowledgement" in uplink.status.reason, limit_s=5.0)
                 await until(lambda: len(broker.bodies) >= 2, limit_s=5.0)
                 assert await gateway.pending() == 1
+
+
+async def test_a_password_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    options = UplinkOptions.model_validate(
+        {"brokers": ["mqtt://127.0.0.1:1"], "username": "gw", "password": {"file": tmp_path / "absent"}}
+    )
+    with pytest.raises(ValueError, match=r"the secret in .*absent cannot be read"):
+        Link("mqtt://127.0.0.1:1", options, "gw", "plant/x", "s")
