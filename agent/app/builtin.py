@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.core.model import PointInfo, Priority
-from rules.language import ConditionOptions, LevelOptions, LimitOptions
+from rules.language import ConditionOptions
 from rules.rule import Rule, compile_rule
 
 _UPLINK_DELAY_S = 60.0
@@ -63,18 +63,19 @@ def module_rules(device: str, points: Collection[str]) -> Iterator[ConditionOpti
         )
 
 
-def certificate_rules(device: str, points: Collection[str]) -> Iterator[LevelOptions]:
+def certificate_rules(device: str, points: Collection[str]) -> Iterator[ConditionOptions]:
     """Yield the alarms of a certificate that runs out: with it the connection ends."""
     if f"{device}.certificate_days" not in points:
         return
     for days, priority in ((60, Priority.P4), (30, Priority.P3), (7, Priority.P2)):
-        yield LevelOptions(
+        yield ConditionOptions(
             id=f"{device}.certificate_{days}d",
             name={"en": f"A certificate of {device} ends within {days} days", "zh": f"{device} 证书 {days} 天内到期"},
             consequence={"en": "Then the connection ends", "zh": "到期后通信中断"},
             response={"en": "Renew it: anshao opcua rotate", "zh": "更新证书：anshao opcua rotate"},
-            input=f"{device}.certificate_days",
-            limits={"L": LimitOptions(at=days, priority=priority)},
+            inputs={"days": f"{device}.certificate_days"},
+            when=f"days < {days}.0",
+            priority=priority,
         )
 
 
@@ -131,6 +132,6 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         )
 
 
-def compile_builtin(options: Iterator[ConditionOptions | LevelOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
+def compile_builtin(options: Iterator[ConditionOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
     """Compile rules of ours."""
     return [rule for each in options for rule in compile_rule(each, points)]

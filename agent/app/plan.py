@@ -20,7 +20,7 @@ from agent.outputs import Output
 from agent.runner import online_point
 from drivers import REGISTRY
 from models import CAMERA
-from rules.language import ConditionOptions, LevelOptions
+from rules.language import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
 
@@ -92,7 +92,7 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
     yield from gateway_points(list(site.outputs), list(site.devices))
 
 
-def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions | LevelOptions]:
+def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     devices = (
         rule for id_, config in site.devices.items() for rule in builtin.device_rules(id_, config.options.comms_delay)
     )

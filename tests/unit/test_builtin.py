@@ -55,14 +55,14 @@ def test_a_certificate_that_ends_is_an_alarm_in_three_steps(tmp_path: Path) -> N
         return sorted(id_ for id_ in active(tmp_path, press__certificate_days=days) if "certificate" in id_)
 
     assert steps(61.0) == []
-    assert steps(59.5) == ["press.certificate_60d.L"]
-    assert steps(20.0) == ["press.certificate_30d.L", "press.certificate_60d.L"]
+    assert steps(59.5) == ["press.certificate_60d"]
+    assert steps(20.0) == ["press.certificate_30d", "press.certificate_60d"]
     assert len(steps(-1.0)) == 3
 
 
 def test_only_what_a_device_has_is_watched(tmp_path: Path) -> None:
     alarms = {rule.definition.id for rule in plan(tmp_path).rules}
-    assert "plain.certificate_7d.L" not in alarms and "press.watchdog" not in alarms
+    assert "plain.certificate_7d" not in alarms and "press.watchdog" not in alarms
 
 
 def test_a_device_with_a_heartbeat_alone_has_an_output_connection(tmp_path: Path) -> None:
