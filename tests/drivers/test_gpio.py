@@ -1,9 +1,12 @@
-"""GPIO on a stand-in for libgpiod: this machine has no chip. Settings and enumerations are the library's own."""
+"""GPIO where there is no chip: on a stand-in for libgpiod, and libgpiod itself on one for the kernel's interface."""
 
 from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import gpiod
@@ -14,6 +17,7 @@ from agent.core.clock import SystemClock
 from agent.core.errors import NotConnected, Refused
 from agent.core.ports import Driver
 from drivers import REGISTRY
+from tests.servers.process import HERE
 
 KIND = REGISTRY["gpio"]
 CHIP = "/dev/gpiochip0"
@@ -138,3 +142,19 @@ async def test_an_input_cannot_be_written_and_a_line_is_on_or_off(chip: Chip) ->
 def test_what_a_line_may_not_be(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KIND.point.model_validate(options)
+
+
+@pytest.mark.server
+def test_the_real_library_on_a_chip_that_answers_as_the_kernel_does(tmp_path: Path) -> None:
+    """libgpiod itself, with the kernel's interface answered by a preloaded library."""
+    shim = tmp_path / "gpio_chip.so"
+    subprocess.run(["cc", "-shared", "-fPIC", str(HERE / "gpio_chip.c"), "-o", str(shim), "-ldl"], check=True)
+    done = subprocess.run(
+        [sys.executable, str(HERE / "gpio_scenario.py")],
+        env={**os.environ, "LD_PRELOAD": str(shim)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.stdout == "ok\n", done.stderr
