@@ -77,6 +77,10 @@ class Bus:
             self._users[user] = unit.number
             return self._link
 
+    def serves(self, link: Link | None) -> bool:
+        """Tell whether ``link`` is the open line still."""
+        return link is not None and link is self._link
+
     def detach(self, user: object) -> None:
         """``user`` needs the line no more."""
         self._users.pop(user, None)
@@ -95,13 +99,16 @@ class Bus:
 
         ``meanwhile`` is called once the request is on its way: the time in which the device works is free.
         """
-        if self._demotion.is_of_use:
-            await self._allowed(unit)
-        async with self._turns.take(unit.number, is_urgent):
-            if link is None or link is not self._link:
-                raise NotConnected(f"no answer from {self.endpoint}: the connection was lost")
-            await self._silence(unit)
-            return await self._transact(link, unit, request, meanwhile)
+        while True:
+            if self._demotion.is_of_use:
+                await self._allowed(unit)
+            async with self._turns.take(unit.number, is_urgent):
+                if link is None or link is not self._link:
+                    raise NotConnected(f"no answer from {self.endpoint}: the connection was lost")
+                if self._demotion.is_of_use and self._demotion.rests.get(unit.number, 0.0) > time.monotonic():
+                    continue  # another request to this unit failed while we waited for the turn
+                await self._silence(unit)
+                return await self._transact(link, unit, request, meanwhile)
 
     async def _open(self, unit: Unit, asked_s: float) -> Link:
         """Open the line. Of many units that wait for a line that does not open, one tries and all are told."""
@@ -133,6 +140,9 @@ class Bus:
         except TimeoutError:
             self._missed_by(unit, time.monotonic() - started_s)
             raise NotConnected(f"no answer from {self._name(unit)} within {unit.timeout_s:g} s") from None
+        except asyncio.CancelledError:
+            self._given_up(unit)
+            raise
         finally:
             timer.cancel()
             self._asked = None
@@ -151,8 +161,11 @@ class Bus:
         except ValueError as error:
             self._drop(str(error))
             return
-        if pdu is not None:
+        if pdu is not None and asked.request.is_answered_by(pdu):
             asked.answer.set_result(pdu)
+        elif pdu is not None:
+            fault = f"unit {asked.unit} at {self.endpoint} answers nonsense ({pdu[:8].hex(' ')})"
+            asked.answer.set_exception(NotConnected(fault))
 
     def _on_lost(self, reason: str) -> None:
         self._link = None
@@ -171,6 +184,11 @@ class Bus:
         self._demotion.missed(unit.number, time.monotonic(), took_s, rest_s)
         if self._missed >= _PATIENCE or all(map(self._demotion.is_silent, self._users.values())):
             self._drop("no answer")
+
+    def _given_up(self, unit: Unit) -> None:
+        """Nobody waits for the answer any more, but it may come, and must not be taken for the next one."""
+        if not self._framing.has_transactions:
+            self._demotion.rests[unit.number] = time.monotonic() + unit.timeout_s
 
     async def _allowed(self, unit: Unit) -> None:
         """Wait until a unit that did not answer may be asked again. Raises NotConnected if that takes too long."""

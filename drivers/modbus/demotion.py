@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 SHARE = 10
@@ -12,6 +13,9 @@ SHARE = 10
 class Demotion:
     """A unit that did not answer is demoted: it is asked again, but rarely, until it answers.
 
+    One that was well for so long that its share of the line covers the loss may be asked again at once:
+    a frame that is lost now and then must not keep a siren waiting.
+
     ``rests`` tells from when on a unit may be asked at all: where a late answer cannot be told from the
     right one, it must have had the time to arrive.
     """
@@ -19,6 +23,7 @@ class Demotion:
     rests: dict[int, float] = field(default_factory=dict)
     _silent: set[int] = field(default_factory=set)
     _heard: set[int] = field(default_factory=set)
+    _missed_s: dict[int, float] = field(default_factory=dict)
     _next_probe_s: float = 0.0
 
     @property
@@ -53,7 +58,10 @@ class Demotion:
 
     def missed(self, unit: int, now_s: float, took_s: float, rest_s: float) -> None:
         """``unit`` did not answer for ``took_s``."""
+        last_s, self._missed_s[unit] = self._missed_s.get(unit, -math.inf), now_s
+        was_well = unit in self._heard and now_s - last_s > took_s * SHARE
         self._heard.discard(unit)
-        self._silent.add(unit)
-        self._next_probe_s = now_s + took_s * (SHARE - 1)
         self.rests[unit] = now_s + rest_s
+        if not was_well:
+            self._silent.add(unit)
+            self._next_probe_s = now_s + took_s * (SHARE - 1)

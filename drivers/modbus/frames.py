@@ -29,7 +29,8 @@ class Framing(Protocol):
     def find(self, buffer: bytearray, unit: int, transaction: int, request: Request) -> bytes | None:
         """Take the answer out of ``buffer``, or return None while it is not whole.
 
-        Raises ValueError for what cannot be this protocol at all.
+        It may be nonsense where a number tells that it is the answer. Raises ValueError for what cannot
+        be this protocol at all.
         """
 
 
@@ -42,7 +43,7 @@ class TcpFraming:
         """See Framing."""
         return _MBAP.pack(transaction, 0, len(pdu) + 1, unit) + pdu
 
-    def find(self, buffer: bytearray, unit: int, transaction: int, request: Request) -> bytes | None:
+    def find(self, buffer: bytearray, unit: int, transaction: int, _request: Request) -> bytes | None:
         """See Framing. Frames of other transactions came too late, and are dropped."""
         while len(buffer) >= 8:
             number, protocol, length, sender = _MBAP.unpack_from(buffer)
@@ -53,7 +54,7 @@ class TcpFraming:
             pdu = bytes(buffer[7 : 6 + length])
             del buffer[: 6 + length]
             if number == transaction and sender == unit:
-                return _checked(pdu, request)
+                return pdu  # whether it fits the request or not: frames are whole, the line is in order
         return None
 
 
@@ -114,12 +115,6 @@ def _crc_of(index: int) -> int:
 
 
 _CRC = [_crc_of(index) for index in range(256)]
-
-
-def _checked(pdu: bytes, request: Request) -> bytes:
-    if not request.is_answered_by(pdu):
-        raise ValueError("its answer does not fit the request")
-    return pdu
 
 
 def _search(buffer: bytearray, unit: int, head: bytes, size: int | None) -> bytes | None:

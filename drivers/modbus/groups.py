@@ -10,6 +10,9 @@ from agent.core.model import Instant, Sample
 from drivers.modbus.plan import Block, Limits, Span
 from drivers.modbus.schedule import Answer, Schedule
 
+_IDLE_S = 1.0
+"""A device without points is looked after that often."""
+
 
 class Group:
     """One period and its blocks. The first poll is at once; the slots after it are spread by ``phase`` (0 to 1)."""
@@ -75,6 +78,9 @@ class Groups:
 def make_groups(device: str, spans: Iterable[tuple[float, Span]], limits: Limits, now_s: float) -> Groups:
     """Group spans by their periods (seconds). Devices and groups are spread over their periods by their names."""
     by_period: dict[float, list[Span]] = {}
+    spans = list(spans)
+    if not spans:
+        by_period[_IDLE_S] = []
     for period_s, span in spans:
         by_period.setdefault(period_s, []).append(span)
     return Groups([Group(period, _phase(device, period), each, limits, now_s) for period, each in by_period.items()])

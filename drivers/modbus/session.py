@@ -43,6 +43,8 @@ class ModbusSession:
     async def read(self) -> Sequence[Sample]:
         """Wait for the next poll slot and read its blocks, or as many as fit before a more frequent group is due."""
         group = await self._due()
+        if not self._bus.serves(self._link):
+            raise NotConnected(f"no answer from {self._bus.endpoint}: the connection was lost")
         harvest = Harvest(self._reader, group.begin(self._clock.now()))
         while (block := group.next_block()) is not None:
             group.took(await self._resolve(block, harvest, group.started_s + ISOLATE_S))

@@ -18,6 +18,8 @@ class RtuLine:
         """Units that answer too late, and by how much."""
         self.noise = b""
         """Comes before each answer: the talk of another master, or garbage."""
+        self.value: int | None = None
+        """What the registers hold instead."""
         self.asked: list[int] = []
         self.connections = 0
         self._server: asyncio.Server | None = None
@@ -45,7 +47,7 @@ class RtuLine:
                 unit, function, _first, count, _crc = struct.unpack(">BBHHH", await reader.readexactly(8))
                 self.asked.append(unit)
                 if unit in self.units:
-                    answer = struct.pack(f">BB{count}H", function, 2 * count, *[unit] * count)
+                    answer = struct.pack(f">BB{count}H", function, 2 * count, *[self.value or unit] * count)
                     frame = self.noise + RtuFraming().wrap(unit, 0, answer)
                     task = asyncio.create_task(self._answer(writer, frame, unit))
                     self._tasks.add(task)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,7 +30,7 @@ from tests.drivers.rtu_line import RtuLine
 KIND = REGISTRY["modbus-tcp"]
 
 
-def driver(line: RtuLine, unit: int, **device: object) -> Driver:
+def driver(line: RtuLine | Gateway, unit: int, **device: object) -> Driver:
     options = {"host": "127.0.0.1", "port": line.port, "framing": "rtu", "unit": unit, "poll": 0.05, "timeout": 0.2}
     point = {"address": {"table": "holding", "offset": 0}}
     points = {"n": KIND.point.model_validate(point), "m": KIND.point.model_validate({**point, "writable": True})}
@@ -228,3 +231,110 @@ def test_a_network_name_that_is_none_is_not_connected() -> None:
 
     with pytest.raises(NotConnected, match="are host and port right"):
         asyncio.run(connect())
+
+
+class Gateway:
+    """A Modbus TCP gateway: unit n answers n in every register; ``odd`` makes of a right answer what it sends."""
+
+    def __init__(self, odd: dict[int, Callable[[bytes], bytes]]) -> None:
+        self._odd = odd
+        self.connections = 0
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Gateway:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with closing(writer), suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                number, _, _, unit, function, _, count = struct.unpack(">HHHBBHH", await reader.readexactly(12))
+                pdu_ = struct.pack(f">BB{count}H", function, 2 * count, *[unit] * count)
+                pdu_ = self._odd.get(unit, bytes)(pdu_)
+                writer.write(struct.pack(">HHHB", number, 0, len(pdu_) + 1, unit) + pdu_)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [lambda answer: answer[:-1], lambda answer: b"\x2b" + answer[1:], lambda _: b"\x83"],
+    ids=["short", "43", "1"],
+)
+async def test_a_unit_that_answers_nonsense_hurts_no_other_on_its_line(odd: Callable[[bytes], bytes]) -> None:
+    async with Gateway({7: odd}) as gateway:
+        seen = Seen([driver(gateway, unit, framing="tcp", poll=0.02) for unit in (1, 2, 7)])
+        await seen.run(1.5)
+        assert gateway.connections == 1 and not seen.good["u7"]
+        assert min(seen.good["u1"], seen.good["u2"]) > 30, seen.good
+
+
+async def test_the_answer_to_a_request_that_was_given_up_is_taken_for_no_other() -> None:
+    async with RtuLine({1}, answer_s=0.1) as line:
+        session = await driver(line, 1, timeout=0.5).connect()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await session.fetch(["u1.n"])
+        line.value = 42
+        (sample,) = await session.fetch(["u1.n"])
+        assert sample.value == 42, "what was asked later has the later value"
+        await session.close()
+
+
+async def test_a_late_answer_is_not_taken_by_who_waited_behind() -> None:
+    async with RtuLine({1, 2}) as line:
+        first, second, other = [await driver(line, unit).connect() for unit in (1, 1, 2)]
+        await first.fetch(["u1.n"])
+        await other.fetch(["u2.n"])
+        line.late_s = {1: 0.25}
+        late = asyncio.create_task(first.fetch(["u1.n"]))
+        await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(second.fetch(["u1.n"]))
+        await asyncio.sleep(0.1)
+        line.late_s, line.value = {1: 0.1}, 42
+        with pytest.raises(NotConnected):
+            await late
+        assert [sample.value for sample in await waiting] == [42]
+        for session in (first, second, other):
+            await session.close()
+
+
+async def test_one_lost_frame_does_not_demote_a_unit_that_is_well() -> None:
+    async with RtuLine({1, 2}) as line:
+        seen = Seen([driver(line, 1), driver(line, 2)])
+        task = asyncio.create_task(seen.run(4.5))
+        await asyncio.sleep(2.5)
+        line.units.discard(2)
+        await asyncio.sleep(0.1)
+        line.units.add(2)
+        await task
+        gaps = [after - before for before, after in pairwise([*seen.at["u2"], time.monotonic()])]
+        assert max(gaps) < 1.4, "it is asked again at once, not after its share of the line's time"
+
+
+def test_only_a_unit_that_was_well_for_long_is_asked_again_at_once() -> None:
+    demotion = Demotion()
+    demotion.answered(1, 0.0)
+    demotion.missed(1, 100.0, 1.0, 0.0)
+    assert demotion.wait_s(1, 100.0, is_shared=True) == 0.0
+    demotion.missed(1, 101.0, 1.0, 0.0)
+    assert demotion.wait_s(1, 101.0, is_shared=True) == SHARE - 1
+    demotion.answered(1, 103.0)
+    demotion.missed(1, 105.0, 1.0, 0.0)
+    assert demotion.wait_s(1, 105.0, is_shared=True) > 0.0, "it flaps"
+
+
+async def test_a_device_without_points_lives() -> None:
+    async with Gateway({}) as gateway:
+        options = KIND.device.model_validate({"host": "127.0.0.1", "port": gateway.port, "timeout": 0.3})
+        session = await KIND.build("plc", options, {}, SystemClock()).connect()
+        assert list(await session.read()) == list(await session.read()) == []
+        await session.close()
