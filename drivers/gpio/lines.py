@@ -72,7 +72,7 @@ class Line:
 
     def _fault(self, error: Exception) -> NotConnected:
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOENT, errno.EINVAL) and gpiod.is_gpiochip_device(self._chip):
+        if number in (None, errno.ENOENT, errno.EINVAL) and gpiod.is_gpiochip_device(self._chip):
             return NotConnected(f"{self._chip}: it has no line {self._point.line!r}; 'gpioinfo' lists them")
         what = {
             errno.EBUSY: f"line {self._point.line} is in use by {self._user()}; end that, or take another line",
