@@ -107,7 +107,8 @@ class Bus:
                     raise NotConnected(f"no answer from {self.endpoint}: the connection was lost")
                 if self._demotion.is_of_use and self._demotion.rests.get(unit.number, 0.0) > time.monotonic():
                     continue  # another request to this unit failed while we waited for the turn
-                await self._silence(unit)
+                if self._quiet_s or unit.pause_s:
+                    await self._silence(unit)
                 return await self._transact(link, unit, request, meanwhile)
 
     async def _open(self, unit: Unit, asked_s: float) -> Link:
@@ -121,7 +122,7 @@ class Bus:
         except NotConnected as error:
             self._refusal = (time.monotonic(), str(error))
             raise
-        self._quiet_s = time.monotonic() + unit.settle_s
+        self._quiet_s = time.monotonic() + unit.settle_s if unit.settle_s else 0.0
         return link
 
     async def _transact(self, link: Link, unit: Unit, request: Request, meanwhile: Callable[[], None] | None) -> bytes:

@@ -50,12 +50,16 @@ class ModuleSession:
         self._device, self._inner, self._profile = device, inner, profile
         self._checks = {f"{device}.{name}": check for name, check in checks(profile)}
         self._refusals = {pdu.reason(code) for code in profile.refusals}
+        self._is_told = False
 
     async def read(self) -> Sequence[Sample]:
         """Read as ever; a module that is seen in its safe mode is cleared at once."""
         samples = [self._judged(sample) for sample in await self._inner.read()]
-        if any(sample.point == f"{self._device}.{SAFE_MODE}" and sample.value is True for sample in samples):
+        told = [sample.value for sample in samples if sample.point == f"{self._device}.{SAFE_MODE}"]
+        if True in told:
             await self._clear("it says so")
+        elif False in told:
+            self._is_told = False
         return samples
 
     async def fetch(self, points: Collection[str]) -> Sequence[Sample]:
@@ -66,6 +70,7 @@ class ModuleSession:
         """Write; a refusal that means safe mode is answered by clearing it, so that the next write is heard."""
         try:
             await self._inner.write(point, value)
+            self._is_told = False
         except Refused as error:
             if str(error) in self._refusals:
                 await self._clear(str(error))
@@ -86,11 +91,15 @@ class ModuleSession:
         return sample._replace(value=check.is_met(int(sample.value)))
 
     async def _clear(self, why: str) -> None:
-        log.warning("module in safe mode, clearing it", device=self._device, module=self._profile.name, reason=why)
+        """Clear the safe mode; tell of it once, however often it takes."""
+        is_new, self._is_told = not self._is_told, True
+        if is_new:
+            log.warning("module in safe mode, clearing it", device=self._device, module=self._profile.name, reason=why)
         for command in self._profile.clear:
             answer = await self._inner.ask(_request(command))
             if code := pdu.exception_code(answer):
-                log.warning("module refuses to be cleared", device=self._device, reason=pdu.reason(code))
+                if is_new:
+                    log.warning("module refuses to be cleared", device=self._device, reason=pdu.reason(code))
                 return
 
 

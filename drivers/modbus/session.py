@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from agent.core.errors import NotConnected, Refused
@@ -24,6 +25,13 @@ ISOLATE_S = 1.0
 """Longest time that one poll spends on finding bad addresses; the next one goes on with it."""
 
 
+class Prepared(NamedTuple):
+    """What is made once for a block: how to ask for it, and how to understand the answer."""
+
+    request: pdu.Request
+    reader: Reader
+
+
 class ModbusSession:
     """Polls each group of points at its own fixed cadence; slots that were missed are skipped, not made up for."""
 
@@ -32,7 +40,7 @@ class ModbusSession:
     ) -> None:
         self._bus, self._unit = bus, unit
         self._wired, self._limits, self._groups, self._clock = wired, limits, groups, clock
-        self._readers: WeakKeyDictionary[Block, Reader] = WeakKeyDictionary()
+        self._ready: WeakKeyDictionary[Block, Prepared] = WeakKeyDictionary()
         self._writing = asyncio.Lock()
         self._link: Link | None = None
 
@@ -102,8 +110,7 @@ class ModbusSession:
 
     async def _resolve(self, block: Block, harvest: Harvest, until_s: float, is_urgent: bool = False) -> list[Answer]:
         """Read a block; what the device refuses is halved until only the bad addresses are left without a value."""
-        request = pdu.read(block.table, block.offset, block.count)
-        answer = await self._ask(request, is_urgent, meanwhile=harvest.decode)
+        answer = await self._ask(self._prepared(block).request, is_urgent, meanwhile=harvest.decode)
         code, now = pdu.exception_code(answer), self._clock.now()
         if not code:
             harvest.add(block, answer, now)
@@ -124,8 +131,12 @@ class ModbusSession:
             raise NotConnected(f"unit {self._unit.number} behind {self._bus.endpoint}: {pdu.reason(code)}")
         return answer
 
+    def _prepared(self, block: Block) -> Prepared:
+        ready = self._ready.get(block)
+        if ready is None:
+            request = pdu.read(block.table, block.offset, block.count)
+            ready = self._ready[block] = Prepared(request, reader_of(block, self._wired))
+        return ready
+
     def _reader(self, block: Block) -> Reader:
-        reader = self._readers.get(block)
-        if reader is None:
-            reader = self._readers[block] = reader_of(block, self._wired)
-        return reader
+        return self._prepared(block).reader
