@@ -50,6 +50,7 @@ class ModuleSession:
         self._device, self._inner, self._profile = device, inner, profile
         self._checks = {f"{device}.{name}": check for name, check in checks(profile)}
         self._refusals = {pdu.reason(code) for code in profile.refusals}
+        self._refused = ""
         self._is_told = False
 
     async def read(self) -> Sequence[Sample]:
@@ -70,9 +71,11 @@ class ModuleSession:
         """Write; a refusal that means safe mode is answered by clearing it, so that the next write is heard."""
         try:
             await self._inner.write(point, value)
-            self._is_told = False
+            if point == self._refused:
+                self._refused, self._is_told = "", False
         except Refused as error:
             if str(error) in self._refusals:
+                self._refused = point
                 await self._clear(str(error))
             raise
 

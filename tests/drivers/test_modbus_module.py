@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -82,6 +83,32 @@ async def test_a_moxa_in_its_safe_mode_is_seen_and_cleared() -> None:
     async with module({}, coils={4144}) as plc:
         assert await seen(driver(plc.port, "moxa-iologik-e1200")) == {"io.siren": False, "io.safe_mode": True}
         assert plc.writes == [(4144, [1])]
+
+
+async def test_a_safe_mode_that_stays_is_told_once_and_cleared_again_and_again() -> None:
+    async with module({}, coils={4144}) as plc:
+        session = await driver(plc.port, "moxa-iologik-e1200", poll=5.0).connect()
+        with structlog.testing.capture_logs() as logs:
+            async with asyncio.timeout(5.0):
+                while len(plc.writes) < 3:
+                    await session.read()
+        assert [entry["event"] for entry in logs] == ["module in safe mode, clearing it"]
+        await session.close()
+
+
+async def test_a_write_that_is_refused_again_and_again_is_told_once_until_one_is_heard() -> None:
+    async with module({0x1120: 1000}) as plc:
+        session = await driver(plc.port, "beckhoff-bk", outputs=True, refresh=True).connect()
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(2):
+                plc.refuses_below = 100
+                for _ in range(3):
+                    with pytest.raises(Refused):
+                        await session.write("io.siren", True)
+                plc.refuses_below = 0
+                await session.write("io.siren", True)
+        assert len([entry for entry in logs if entry["log_level"] == "warning"]) == 2
+        await session.close()
 
 
 async def test_an_adam_tells_whether_its_watchdog_is_on() -> None:
