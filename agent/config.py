@@ -223,6 +223,10 @@ class _Reader:
         if id_ in self._names("devices", quiet=True):
             self._fault(("cameras", id_), f"the name {id_!r} is a device's already; choose another", at_key=True)
         options = self._model(self._camera.device, ("cameras", id_))
+        if options is not None and (options.heartbeat is not None or options.refresh):
+            self._fault(
+                ("cameras", id_), "a camera is not written to; leave 'heartbeat' and 'refresh' out", at_key=True
+            )
         return DeviceConfig(id_, self._camera, options, {}) if options is not None else None
 
     def _output(self, name: str) -> OutputOptions | None:
