@@ -140,4 +140,7 @@ class MqttDevice(DeviceOptions):
             raise ValueError("'session' needs a 'client_id' by which the broker knows us again; add it")
         if (self.certificate is None) is not (self.key is None):
             raise ValueError("'certificate' and 'key' belong together; give both or none")
+        scheme = self.broker.partition(":")[0]
+        if scheme in ("mqtt", "ws") and (self.ca or self.certificate):
+            raise ValueError(f"{scheme}:// is not encrypted, so certificates are of no use; write {scheme}s://")
         return self
