@@ -29,7 +29,9 @@ class Conditions:
 
     def __init__(self, calls: Calls, subscription: Subscription, items: Sequence[Item]) -> None:
         self._calls, self._subscription = calls, subscription
-        self._items = {item.options.condition: item for item in items}
+        self._items: dict[str, list[Item]] = {}
+        for item in items:
+            self._items.setdefault(item.options.condition, []).append(item)
         self._untold = set(self._items)
 
     async def open(self) -> None:
@@ -47,7 +49,8 @@ class Conditions:
             if len(values) != len(_FIELDS):
                 continue
             if values[0] == _REFRESH_END:
-                yield from (Sample.good(self._items[name].id, False, now) for name in sorted(self._untold))
+                untold = [item for name in sorted(self._untold) for item in self._items[name]]
+                yield from (Sample.good(item.id, False, now) for item in untold)
                 self._untold.clear()
             else:
                 yield from self._told(values, now)
@@ -55,14 +58,14 @@ class Conditions:
     def _told(self, values: Sequence[object], now: Instant) -> Iterator[Sample]:
         _, source, condition, active, retain, message, time = values
         plain = re.sub(r"^\d+:", "", str(source))  # some servers put the namespace's index before it
-        item = self._items.get(f"{plain}/{condition}") or self._items.get(str(condition))
-        if item is None:
-            return
-        self._untold.discard(item.options.condition)
+        names = {f"{plain}/{condition}", str(condition)} & self._items.keys()
+        self._untold -= names
         is_active = bool(active) if active is not None else bool(retain)
         text = getattr(message, "Text", None)
         source_time = time.replace(tzinfo=UTC) if hasattr(time, "replace") else None
-        yield Sample(item.id, is_active, Quality.GOOD, now.utc, now.mono_s, source_time, str(text) if text else None)
+        reason = str(text) if text else None
+        for item in (item for name in sorted(names) for item in self._items[name]):
+            yield Sample(item.id, is_active, Quality.GOOD, now.utc, now.mono_s, source_time, reason)
 
 
 def _filter() -> ua.EventFilter:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 
-from drivers.opcua.calls import Calls
+from agent.core.errors import NotConnected
+from drivers.opcua.calls import Calls, chunks
 from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.values import to_browse_path, to_node_id
 from drivers.scaling import Scaling
@@ -64,10 +65,13 @@ class Items:
                 asked.append((item, to_browse_path(item.options.path, namespaces)))
             except ValueError as error:
                 item.reason = str(error)
-        if not asked:
-            return
         session = calls.client.uaclient.session
-        results = await calls.limited(session.translate_browsepaths_to_nodeids([path for _, path in asked]))
+        results: list[ua.BrowsePathResult] = []
+        for chunk in chunks([path for _, path in asked]):
+            found = await calls.limited(session.translate_browsepaths_to_nodeids(list(chunk)))
+            if len(found) != len(chunk):
+                raise NotConnected(f"{calls.endpoint}: it answered for {len(found)} of {len(chunk)} paths")
+            results += found
         for (item, _), result in zip(asked, results, strict=True):
             targets = result.Targets or []
             item.node = targets[0].TargetId if targets and not result.StatusCode.is_bad() else None

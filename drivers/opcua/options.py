@@ -12,6 +12,11 @@ from agent.core.options import Options, PointOptions
 from drivers.scaling import conversion_fault
 
 _NODE = re.compile(r"((nsu=[^;]+|ns=\d+);)?(i=\d+|s=.+|g=[0-9A-Fa-f-]{36}|b=.+)")
+_MOST = {
+    "namespace index": (re.compile(r"ns=(\d+);.*"), 2**16 - 1),
+    "number": (re.compile(r"(?:ns\w*=[^;]+;)?i=(\d+)"), 2**32 - 1),
+}
+"""What a node id has room for; one that cannot be sent would cost the whole request, not only its point."""
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _FIELD = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
@@ -21,6 +26,10 @@ def _node(value: str) -> str:
         raise ValueError(
             f"{value!r} is not a node id; write nsu=NAMESPACE-URI;s=NAME (or i=NUMBER), or ns=INDEX;s=NAME"
         )
+    for name, (pattern, most) in _MOST.items():
+        match = pattern.fullmatch(value)
+        if match and int(match[1]) > most:
+            raise ValueError(f"{value!r} is not a node id; its {name} is at most {most}")
     return value
 
 

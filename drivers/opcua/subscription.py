@@ -120,6 +120,10 @@ class Subscription:
         events, self._events = self._events, []
         return events
 
+    def patience_s(self, items: Sequence[Item]) -> float:
+        """Return how long a change of a node may take to be told."""
+        return 3 * self._sampling_s(items) + LIFE_S
+
     def check_heart(self) -> None:
         """Raise NotConnected when a server that answers does not publish any more."""
         silent_s = self._clock.now().mono_s - self.heard_s
@@ -151,10 +155,12 @@ class Subscription:
     def _item(self, node: ua.NodeId, items: Sequence[Item]) -> ua.MonitoredItemCreateRequest:
         self._handle += 1
         self._nodes[self._handle] = node
-        options = [item.options for item in items]
-        sampling_s = min(self._device.sampling if each.sampling is None else each.sampling for each in options)
-        queue = max(each.queue or self._device.queue for each in options)
-        return _request(node, self._handle, sampling_s, queue, _filter(items))
+        queue = max(item.options.queue or self._device.queue for item in items)
+        return _request(node, self._handle, self._sampling_s(items), queue, _filter(items))
+
+    def _sampling_s(self, items: Sequence[Item]) -> float:
+        own = [item.options.sampling for item in items]
+        return min(self._device.sampling if each is None else each for each in own)
 
     def _tell_if_slow(self, node: ua.NodeId, asked_ms: float, revised_ms: float) -> None:
         if revised_ms > 2 * asked_ms and revised_ms > 100:

@@ -21,6 +21,8 @@ _GOOD = ua.StatusCode()
 _UNCERTAIN = 0b01
 _OVERFLOW = 0x480
 """InfoType DataValue with the bit Overflow (Part 4, 7.39.1)."""
+_LAST_INDEX = 2**15 - 1
+"""The highest namespace index that the library sends in a browse name."""
 _INTEGERS = {
     ua.VariantType.SByte: "b",
     ua.VariantType.Byte: "B",
@@ -79,9 +81,9 @@ def to_variant(value: Value, kind: ua.VariantType, scaling: Scaling) -> ua.Varia
     form = _INTEGERS.get(kind) or _FLOATS.get(kind)
     if form is None:
         raise ValueError(f"{value!r} cannot be written to a node of type {kind.name}")
-    raw = scaling.invert(value)
-    number = raw if kind in _FLOATS else round(raw)
     try:
+        raw = scaling.invert(value)
+        number = raw if kind in _FLOATS else round(raw)
         struct.pack(f"<{form}", number)
     except (struct.error, OverflowError):
         raise ValueError(f"{value!r} does not fit into {kind.name}") from None
@@ -129,7 +131,11 @@ def _qualified(name: str, namespaces: Sequence[str]) -> ua.QualifiedName:
             raise ValueError(f"the server has no namespace {uri!r}")
         return ua.QualifiedName(plain, ua.UInt16(namespaces.index(uri)))
     index, colon, plain = name.partition(":")
-    return ua.QualifiedName(plain, ua.UInt16(index)) if colon and index.isdecimal() else ua.QualifiedName(name)
+    if not colon or not index.isdecimal():
+        return ua.QualifiedName(name)
+    if int(index) > _LAST_INDEX:
+        raise ValueError(f"the server has no namespace {index}")
+    return ua.QualifiedName(plain, ua.UInt16(index))
 
 
 def _reason(status: ua.StatusCode, quality: Quality) -> str | None:

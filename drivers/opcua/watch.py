@@ -41,7 +41,8 @@ class Watch:
         self._next_s = clock.now().mono_s + period_s
         self._retry_s = clock.now().mono_s + RETRY_S
         self._round = deque(nodes)
-        self._suspects: dict[ua.NodeId, ua.DataValue] = {}
+        self._suspects: dict[ua.NodeId, tuple[float, ua.DataValue | None]] = {}
+        """Since when a node is suspected, and what had been heard of it last by then."""
         self._missing: set[ua.NodeId] = set()
 
     def missing(self, node: ua.NodeId) -> None:
@@ -73,16 +74,22 @@ class Watch:
         return [node for node in taken if node not in self._suspects and node not in self._missing]
 
     async def _is_silent(self, node: ua.NodeId, value: ua.DataValue) -> bool:
-        """Tell whether a value is news although it was read the same one look before; the item is renewed then.
+        """Tell whether a value is news that its item does not tell; the item is renewed then.
 
-        One look is not enough: a change may be on its way, or held back by a deadband.
+        One look is not enough: a change may be on its way. Only an item that is still not heard of when its
+        sampling was due several times has fallen silent.
         """
-        suspected = self._suspects.pop(node, None)
-        if _same(value, self._subscription.last.get(node)) or self._is_held_back(node):
+        last, now_s = self._subscription.last.get(node), self._clock.now().mono_s
+        if _same(value, last) or self._is_held_back(node):
+            self._suspects.pop(node, None)
             return False
-        if suspected is None or not _same(value, suspected):
-            self._suspects[node] = value
+        since_s, heard = self._suspects.get(node, (now_s, None))
+        if heard is None or heard is not last:
+            self._suspects[node] = (now_s, last)
             return False
+        if now_s - since_s < self._subscription.patience_s(self._nodes[node]):
+            return False
+        del self._suspects[node]
         log.warning("monitored item silent, monitoring it anew", node=node.to_string())
         await self._subscription.renew(node, self._nodes[node])
         return True

@@ -68,6 +68,13 @@ async def news(live: OpcUaSession, seconds: float) -> list[Sample]:
     return found
 
 
+async def change(live: OpcUaSession, point: str, seconds: float) -> None:
+    """Write another value every 50 ms."""
+    for value in range(int(seconds / 0.05)):
+        await live.write(point, value)
+        await asyncio.sleep(0.05)
+
+
 @pytest.mark.server
 async def test_elements_and_fields_are_points_of_their_own(real: Rig) -> None:
     seen = await first(real, {
@@ -164,6 +171,35 @@ async def test_an_item_that_fell_silent_is_found_and_monitored_anew_alone(real: 
         assert 2 in {sample.value for sample in await news(live, 3.5)}
         await live.write("plc.quiet", 3)
         assert (await read_until(live, {"plc.quiet"}))["plc.quiet"].value == 3
+
+
+@pytest.mark.server
+async def test_an_item_that_fell_silent_is_found_although_its_value_changes_all_the_time(real: Rig) -> None:
+    points: dict[str, dict[str, object]] = {"quiet": {"node": NODE + "SetPoint", "writable": True}}
+    async with session(real, points, watchdog=1.0) as live:
+        await live.write("plc.quiet", 1)
+        await news(live, 0.3)
+        subscription, node = live._subscription, live._items.by_id["plc.quiet"].node
+        assert subscription is not None and node is not None
+        await live._calls.delete_items(subscription.id, [subscription._items[node]])
+        changing = asyncio.create_task(change(live, "plc.quiet", 5.0))
+        seen = [sample.value for sample in await news(live, 5.0)]
+        await changing
+        assert len(seen) > 10, "heard of again, and of the changes since"
+
+
+@pytest.mark.server
+async def test_an_item_that_tells_is_left_alone_however_quickly_it_changes(real: Rig) -> None:
+    points: dict[str, dict[str, object]] = {"busy": {"node": NODE + "SetPoint", "writable": True}}
+    async with session(real, points, watchdog=1.0) as live:
+        await live.read()
+        subscription, node = live._subscription, live._items.by_id["plc.busy"].node
+        assert subscription is not None and node is not None
+        item = subscription._items[node]
+        changing = asyncio.create_task(change(live, "plc.busy", 3.5))
+        assert len(await news(live, 3.5)) > 20
+        await changing
+        assert subscription._items[node] == item
 
 
 @pytest.mark.server
