@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -177,8 +179,10 @@ class Link:
         self._tell(self._lose, reason)
         self._tell(self._ended.set)
 
-    def _on_socket(self, _client: object, _data: object, _socket: object) -> None:
+    def _on_socket(self, _client: object, _data: object, opened: Any) -> None:
         self._is_reached = True
+        with socket.socket(fileno=os.dup(opened.fileno())) as twin:  # what paho opened may be wrapped
+            twin.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a write waits 40 ms behind our own acks
 
     def _on_connect(self, client: mqtt.Client, _data: object, _flags: object, code: Any, _properties: object) -> None:
         if self._is_closed:

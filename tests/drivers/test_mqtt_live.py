@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from agent.core.ports import Driver
 from drivers import REGISTRY
 from drivers.mqtt import inbox
 from drivers.mqtt.inbox import Inbox
+from drivers.mqtt.link import Link
 from drivers.mqtt.options import MqttDevice
 from tests.drivers.rigs import Rig, fetch_until, mosquitto_plant, read_until
 from tests.drivers.test_mqtt import connect, publisher
@@ -182,6 +184,24 @@ async def test_outputs_do_not_wait_for_a_gadget_that_tells_nothing(real: Rig) ->
     (sample,) = await session.fetch(["plc.horn"])
     assert sample.quality is Quality.BAD and time.monotonic() - started_s < 2.0
     await session.close()
+
+
+@pytest.mark.server
+async def test_a_write_does_not_wait_behind_our_own_acknowledgements(
+    real: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagle's algorithm makes it 40 ms now and then, so the option itself is looked at."""
+    opened: list[Any] = []
+    original = Link._on_socket
+
+    def watched(self: Link, client: object, data: object, each: Any) -> None:
+        original(self, client, data, each)
+        opened.append(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Link, "_on_socket", watched)
+    session = await connect(real, {})
+    await session.close()
+    assert opened == [1]
 
 
 @pytest.mark.server
