@@ -19,7 +19,7 @@ import psutil
 from agent.core.errors import NotConnected
 from agent.memory import calm_collector
 from benchmarks.row import Row, row
-from tests.drivers.rigs import Rig, libmodbus, mosquitto_plant, node_opcua
+from tests.drivers.rigs import Proxy, Rig, libmodbus, mosquitto_plant, node_opcua
 
 DAY = 2880
 """Connections of a day, one every 30 s."""
@@ -50,7 +50,8 @@ def _flap(name: str, make: Callable[[Path], Rig], times: int) -> Row:
 
 
 async def _growth(rig: Rig, times: int) -> float:
-    async with Cutting(rig.server.port) as port:
+    proxy = Proxy(rig.server.port)
+    async with proxy as port:
         driver = rig.at_port(port)
         start = 0.0
         for number in range(times):
@@ -60,49 +61,13 @@ async def _growth(rig: Rig, times: int) -> float:
                 session = await driver.connect()
                 try:
                     await session.read()
-                    CUT.set()
+                    proxy.cut()
                     while True:
                         await session.read()
                 finally:
                     await session.close()
         assert len(asyncio.all_tasks()) < 6, "tasks are left behind"
         return _resident() - start
-
-
-CUT = asyncio.Event()
-
-
-class Cutting:
-    """A TCP proxy before a server, which aborts every connection when ``CUT`` is set."""
-
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        CUT.clear()
-        theirs, to_them = await asyncio.open_connection("127.0.0.1", self._target)
-        pumps = [asyncio.create_task(_pump(reader, to_them)), asyncio.create_task(_pump(theirs, writer))]
-        cut = asyncio.create_task(CUT.wait())
-        await asyncio.wait([*pumps, cut], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*pumps, cut):
-            task.cancel()
-        for each in (writer, to_them):
-            each.transport.abort()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
 
 
 def _resident() -> float:

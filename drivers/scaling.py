@@ -65,10 +65,10 @@ class Scaling:
         return round(value, self._decimals) if isinstance(raw, int) else value
 
     def _word(self, raw: int | float) -> str:
-        try:
-            return self._words[int(raw)]
-        except KeyError:
-            raise ValueError(f"the device sent {raw}, for which 'values' has no word") from None
+        word = self._words.get(int(raw)) if raw == int(raw) else None
+        if word is None:
+            raise ValueError(f"the device sent {raw}, for which 'values' has no word")
+        return word
 
 
 def to_switch(value: Value) -> bool:

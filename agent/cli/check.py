@@ -12,7 +12,8 @@ from pathlib import Path
 from agent.app.plan import Plan, load_plan
 from agent.cli.field import raw as octets
 from agent.cli.field.reading import Reading, all_bad, read_device, reading_of, report
-from agent.cli.field.target import targets
+from agent.cli.field.target import beside_the_agent, targets
+from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, NotConnected
 from agent.core.model import Sample
 from agent.core.ports import Driver
@@ -41,9 +42,13 @@ def check(site: Path, connect: bool, as_json: bool, raw: bool = False) -> int:
 async def read_all(plan: Plan) -> list[Reading]:
     """Read every point of every device once; devices at the same time, a device that fails alone."""
     units = {id_: info.unit for id_, info in plan.points.items()}
-    devices = [read_device(plan.drivers[id_], _own(plan, id_), units) for id_ in plan.site.devices]
+    devices = [read_device(_driver(plan, id_), _own(plan, id_), units) for id_ in plan.site.devices]
     cameras = [_read_camera(plan.drivers[id_], units) for id_ in plan.site.cameras]
     return [reading for readings in await asyncio.gather(*devices, *cameras) for reading in readings]
+
+
+def _driver(plan: Plan, device: str) -> Driver:
+    return beside_the_agent(plan.site.devices[device]).build(SystemClock())
 
 
 def _own(plan: Plan, device: str) -> list[str]:

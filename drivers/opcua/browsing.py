@@ -104,11 +104,11 @@ async def _children(calls: Calls, place: _Place) -> list[_Place]:
     wanted.ResultMask = ua.UInt32(ua.BrowseResultMask.All)
     session = calls.client.uaclient.session
     terms = ua.BrowseParameters(RequestedMaxReferencesPerNode=ua.UInt32(500), NodesToBrowse=[wanted])
-    (result,) = await calls.limited(session.browse(terms))
+    result = await calls.single(session.browse(terms))
     references = list(result.References or [])
-    while result.ContinuationPoint:
+    while result.ContinuationPoint and result.References and len(references) < MOST:
         more = ua.BrowseNextParameters(ContinuationPoints=[result.ContinuationPoint])
-        (result,) = await calls.limited(session.browse_next(more))
+        result = await calls.single(session.browse_next(more))
         references += result.References or []
     return [_place(place, reference) for reference in references]
 

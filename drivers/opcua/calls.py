@@ -38,6 +38,13 @@ class Calls:
         except (OSError, *_NONSENSE) as error:
             raise NotConnected(f"{self.endpoint}: {words(error)}") from error
 
+    async def single(self, call: Awaitable[Sequence[T]]) -> T:
+        """Await a call that was made for one thing, and return its one result."""
+        results = await self.limited(call)
+        if len(results) != 1:
+            raise NotConnected(f"{self.endpoint}: it gave {len(results)} answers to one question")
+        return results[0]
+
     async def read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[ua.DataValue]:
         """Return an attribute of each node."""
         found: list[ua.DataValue] = []
@@ -51,8 +58,7 @@ class Calls:
     async def write(self, node: ua.NodeId, value: ua.DataValue, index_range: str | None = None) -> ua.StatusCode:
         """Write the value of a node, or a part of it, and return the status."""
         item = ua.WriteValue(NodeId=node, AttributeId=AttributeIds.Value, IndexRange=index_range, Value=value)
-        statuses = await self.limited(self.client.uaclient.session.write(ua.WriteParameters([item])))
-        return statuses[0]
+        return await self.single(self.client.uaclient.session.write(ua.WriteParameters([item])))
 
     async def create_items(
         self, subscription: int, requests: Sequence[ua.MonitoredItemCreateRequest]

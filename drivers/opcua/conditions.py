@@ -34,13 +34,24 @@ class Conditions:
             self._items.setdefault(item.options.condition, []).append(item)
         self._untold = set(self._items)
 
-    async def open(self) -> None:
-        """Ask for events, and for those that are active now. Raises NotConnected."""
-        await self._subscription.add_events(_SERVER, _filter())
+    async def open(self, now: Instant) -> list[Sample]:
+        """Ask for events, and for those that are active now; return what is known of the points so far.
+
+        A server that does not tell them leaves these points bad, and hurts no other. Raises NotConnected.
+        """
+        told = await self._subscription.add_events(_SERVER, _filter())
+        if told.is_bad():
+            return self._bad(f"the server does not tell its events: {told.name}", now)
         request = ua.CallMethodRequest()
         request.ObjectId, request.MethodId = _CONDITION, _REFRESH
         request.InputArguments = [ua.Variant(self._subscription.id, ua.VariantType.UInt32)]
-        await self._calls.limited(self._calls.client.uaclient.session.call([request]))
+        result = await self._calls.single(self._calls.client.uaclient.session.call([request]))
+        if result.StatusCode.is_bad():
+            return self._bad(f"unknown until it changes: the server refuses a refresh ({result.StatusCode.name})", now)
+        return self._bad("unknown until the server has told what is active", now)
+
+    def _bad(self, reason: str, now: Instant) -> list[Sample]:
+        return [Sample.bad(item.id, reason, now) for items in self._items.values() for item in items]
 
     def news(self, events: Sequence[ua.EventFieldList], now: Instant) -> Iterator[Sample]:
         """Yield what the events tell of the points."""

@@ -14,6 +14,8 @@ from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.values import to_browse_path, to_node_id
 from drivers.scaling import Scaling
 
+_WHOLE_PATH = 0xFFFFFFFF
+"""RemainingPathIndex of a path that was followed to its end (Part 4, 5.8.4)."""
 _BUILT_IN = range(ua.VariantType.Boolean, ua.VariantType.DiagnosticInfo + 1)
 
 
@@ -74,7 +76,8 @@ class Items:
             results += found
         for (item, _), result in zip(asked, results, strict=True):
             targets = result.Targets or []
-            item.node = targets[0].TargetId if targets and not result.StatusCode.is_bad() else None
+            is_whole = bool(targets) and targets[0].RemainingPathIndex == _WHOLE_PATH
+            item.node = targets[0].TargetId if is_whole and not result.StatusCode.is_bad() else None
             item.reason = "" if item.node is not None else f"{item.options.path}: {result.StatusCode.name}"
 
 

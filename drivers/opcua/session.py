@@ -122,6 +122,8 @@ class OpcUaSession:
         self._subscription = subscription
         if not subscription.is_supported:
             self._polled = dict(self._items.by_node)
+            now, reason = self._clock.now(), "the server has no subscriptions, and so tells of no conditions"
+            first = [*first, *(Sample.bad(item.id, reason, now) for item in self._items.conditions)]
             return [*first, *self._days_left()]
         monitored = {node: items for node, items in self._items.by_node.items() if not self._is_polled(items)}
         self._polled = {node: items for node, items in self._items.by_node.items() if node not in monitored}
@@ -129,7 +131,7 @@ class OpcUaSession:
         self._refused(await subscription.add(monitored.items()))
         if self._items.conditions:
             self._conditions = Conditions(self._calls, subscription, self._items.conditions)
-            await self._conditions.open()
+            first = [*first, *await self._conditions.open(self._clock.now())]
         return [*first, *self._days_left()]
 
     async def _check_level(self) -> None:

@@ -91,14 +91,14 @@ class Subscription:
             self._tell_if_slow(node, request.RequestedParameters.SamplingInterval, result.RevisedSamplingInterval)
         return refused
 
-    async def add_events(self, notifier: ua.NodeId, wanted: ua.EventFilter) -> None:
-        """Monitor the events of a node. Raises NotConnected, also when the server refuses that."""
+    async def add_events(self, notifier: ua.NodeId, wanted: ua.EventFilter) -> ua.StatusCode:
+        """Monitor the events of a node; return what the server says of that. Raises NotConnected."""
         self._handle += 1
         request = _request(notifier, self._handle, 0.0, 1000, wanted)
         request.ItemToMonitor.AttributeId = ua.UInt32(AttributeIds.EventNotifier)
         (result,) = await self._calls.create_items(self.id, [request])
-        if result.StatusCode.is_bad():
-            raise NotConnected(f"{self._calls.endpoint}: it refuses to tell its events: {result.StatusCode.name}")
+        status: ua.StatusCode = result.StatusCode
+        return status
 
     async def renew(self, node: ua.NodeId, items: Sequence[Item]) -> None:
         """Delete the item of a node and monitor it anew, alone. Raises NotConnected."""

@@ -14,6 +14,7 @@ from agent.app.plan import load_plan
 from agent.cli.field.blocks import flow
 from agent.cli.field.browsing import name_of
 from agent.cli.field.raw import hint_of
+from agent.cli.field.target import beside_the_agent, site_of
 from agent.cli.field.writing import parse
 from agent.cli.main import app
 from drivers.modbus.inspection import inspection
@@ -238,3 +239,14 @@ def test_importing_into_a_site_keeps_all_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [True, "true", "off", "5", "a b", "x: y", 5, 2.5, ["a", 1], {"a": "#"}, "泵", "\n"])
 def test_flow_style_is_read_back_as_it_was(value: object) -> None:
     assert yaml.safe_load(f"key: {flow(value)}") == {"key": value}
+
+
+def test_a_tool_does_not_throw_the_agent_off_its_broker(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "gateway: {id: g, site: s}\n"
+        "devices: {m: {protocol: mqtt, broker: 'mqtt://h', client_id: gw, session: 10min, points: {a: {topic: a}}}}\n"
+    )
+    config = site_of(path).devices["m"]
+    assert beside_the_agent(config).options.client_id == ""  # type: ignore[attr-defined]
+    assert config.options.client_id == "gw"  # type: ignore[attr-defined]

@@ -195,6 +195,7 @@ class Proxy:
         self._target, self.delay_s, self.is_open = target, delay_s, True
         self._server: asyncio.Server | None = None
         self._pumps: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -207,8 +208,16 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers |= {writer, their_writer}
         pumps = (self._pump(reader, their_writer, False), self._pump(their_reader, writer, True))
         self._pumps |= {asyncio.create_task(pump) for pump in pumps}
+
+    def cut(self) -> None:
+        """Abort every connection, on both sides."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+        self._pumps = {pump for pump in self._pumps if not pump.done()}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_answer: bool) -> None:
         with closing(writer), suppress(OSError):

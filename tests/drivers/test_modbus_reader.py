@@ -95,6 +95,8 @@ def test_words_clamps_bcd_and_masks() -> None:
     assert Codec(point(0, bit=3)).mask(True) == (0xFFF7, 8) and Codec(point(0, bit=3)).mask(False) == (0xFFF7, 0)
     with pytest.raises(ValueError, match="has no word"):
         mode.convert(7)
+    with pytest.raises(ValueError, match=r"sent 1\.5, for which 'values' has no word"):
+        mode.scaling.apply(1.5)
     with pytest.raises(ValueError, match="is no BCD"):
         Codec(point(0, type="bcd16")).convert(0x1A)
 

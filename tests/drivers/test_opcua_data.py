@@ -25,6 +25,7 @@ from drivers import REGISTRY
 from drivers.opcua import watch
 from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.session import OpcUaSession
+from drivers.opcua.subscription import Subscription
 from drivers.opcua.values import names_of, to_sample
 from drivers.scaling import Scaling
 from tests.drivers.rigs import Rig, node_opcua, read_until
@@ -66,6 +67,14 @@ async def news(live: OpcUaSession, seconds: float) -> list[Sample]:
     while time.monotonic() < until_s:
         found += await live.read()
     return found
+
+
+async def until(live: OpcUaSession, **wanted: object) -> None:
+    """Read until the points have these values."""
+    seen: dict[str, object] = {}
+    async with asyncio.timeout(5.0):
+        while not wanted.items() <= seen.items():
+            seen |= {sample.point.removeprefix("plc."): sample.value for sample in await live.read()}
 
 
 async def change(live: OpcUaSession, point: str, seconds: float) -> None:
@@ -227,14 +236,34 @@ async def test_the_conditions_of_a_server_are_points(real: Rig) -> None:
         "heat": {"node": NODE + "Heat", "writable": True},
     }
     async with session(real, points) as live:
-        seen = await read_until(live, {"plc.hot", "plc.other"})
-        assert (seen["plc.hot"].value, seen["plc.other"].value) == (False, False)
+        await until(live, hot=False, other=False)
         await live.write("plc.heat", 85.0)
-        assert (await read_until(live, {"plc.hot"}))["plc.hot"].value is True
+        await until(live, hot=True)
     async with session(real, points) as live:
-        assert (await read_until(live, {"plc.hot"}))["plc.hot"].value is True, "told at once by a refresh"
+        await until(live, hot=True)  # told at once, by a refresh
         await live.write("plc.heat", 20.0)
-        assert (await read_until(live, {"plc.hot"}))["plc.hot"].value is False
+        await until(live, hot=False)
+
+
+@pytest.mark.server
+async def test_a_server_that_tells_no_conditions_hurts_no_other_point(
+    real: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points: dict[str, dict[str, object]] = {"hot": {"condition": "Heat/TooHot"}, "level": {"node": NODE + "Level"}}
+
+    async def refuse(*_: object) -> ua.StatusCode:
+        return ua.StatusCode(ua.UInt32(StatusCodes.BadNotSupported))
+
+    async def no_refresh(*_: object) -> list[ua.CallMethodResult]:
+        return [ua.CallMethodResult(ua.StatusCode(ua.UInt32(StatusCodes.BadMethodInvalid)))]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UaSession, "call", no_refresh)
+        seen = await first(real, points)
+        assert "refuses a refresh (BadMethodInvalid)" in str(seen["hot"].reason) and seen["level"].value == 7.0
+    monkeypatch.setattr(Subscription, "add_events", refuse)
+    seen = await first(real, points)
+    assert "does not tell its events: BadNotSupported" in str(seen["hot"].reason) and seen["level"].value == 7.0
 
 
 async def offers(live: OpcUaSession, path: str) -> dict[str, Offer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +53,7 @@ def targets(where: str, points: Sequence[str]) -> list[Target]:
 def _in_site(site: Site, patterns: Sequence[str]) -> list[Target]:
     found = []
     for id_, config in site.devices.items():
-        driver = config.build(SystemClock())
+        driver = beside_the_agent(config).build(SystemClock())
         ids = tuple(info.id for info in driver.points)
         wanted = ids if not patterns else tuple(id_ for id_ in ids if any(fnmatch.fnmatch(id_, p) for p in patterns))
         if wanted or not patterns:
@@ -63,6 +63,15 @@ def _in_site(site: Site, patterns: Sequence[str]) -> list[Target]:
         if not fnmatch.filter(known, pattern):
             raise ValueError(f"no point is called {pattern!r}; 'anshao check {site.path}' counts them, {_some(site)}")
     return found
+
+
+def beside_the_agent(config: DeviceConfig) -> DeviceConfig:
+    """Return a device as a tool connects to it: a broker ends the older of two connections with one client id."""
+    client_id = getattr(config.options, "client_id", "")
+    if not client_id:
+        return config
+    changes = {"client_id": "", "session": None}
+    return replace(config, options=config.options.model_copy(update=changes))
 
 
 def _some(site: Site) -> str:
