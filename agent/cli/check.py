@@ -34,8 +34,9 @@ def check(site: Path, connect: bool, as_json: bool, raw: bool = False) -> int:
         return 0
     configure()
     status = report(asyncio.run(read_all(plan)), as_json)
-    if raw and not as_json:
-        octets.show(asyncio.run(octets.inspect(targets(str(site), []))))
+    if not as_json:
+        inspections = asyncio.run(octets.inspect(targets(str(site), [])))
+        octets.show(inspections) if raw else octets.show_hints(inspections)
     return status
 
 

@@ -103,6 +103,9 @@ def test_octets_of_registers_in_every_order(site: Path) -> None:
     (row,) = found("read", site, "plc.float", "--raw")
     assert row["raw"] == "000041ac" and row["hint"] == ""
     assert "as configured" in anshao("check", site, "--connect", "--raw").stdout
+    assert "See --raw" not in anshao("check", site, "--connect").stdout
+    site.write_text(site.read_text().replace("word_order: CDAB", "word_order: ABCD"))
+    assert "plc.float: rather float32 CDAB? See --raw" in anshao("check", site, "--connect").stdout
 
 
 def test_a_hint_when_another_order_is_far_likelier() -> None:

@@ -49,6 +49,13 @@ def show(inspections: Sequence[Inspection], as_json: bool = False) -> None:
     tables.show(table)
 
 
+def show_hints(inspections: Sequence[Inspection]) -> None:
+    """Print a line for each point that is likely to be read in the wrong order."""
+    for each in inspections:
+        if hint := hint_of(each):
+            print(f"{each.point}: {hint} See --raw")
+
+
 def hint_of(inspection: Inspection) -> str:
     """Return what to try if the configured reading is not plausible and just one other of its kind is."""
     configured = next((reading for reading in inspection.readings if reading.is_configured), None)
