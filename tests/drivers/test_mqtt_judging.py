@@ -112,7 +112,7 @@ def faults() -> Iterator[tuple[dict[str, object], str]]:
     yield {"writable": True, "publish": "a\0b"}, "is not a topic to write to"
 
 
-@pytest.mark.parametrize(("options", "message"), faults())
+@pytest.mark.parametrize(("options", "message"), list(faults()))
 def test_what_a_point_may_not_be(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MqttPoint.model_validate({"topic": "t", **options})
