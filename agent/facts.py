@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 
 from agent.core.durations import format_duration
 from agent.core.model import PointInfo, Quality, Sample
@@ -13,16 +14,25 @@ class FactTable:
 
     def __init__(self, points: Iterable[PointInfo]) -> None:
         self.points = {point.id: point for point in points}
+        self._limits_s = {
+            id_: info.stale_after_s for id_, info in self.points.items() if info.stale_after_s is not None
+        }
         self._samples: dict[str, Sample] = {}
+        self._told: set[str] = set()
+        self._look_again_s = -inf
 
-    def update(self, samples: Iterable[Sample]) -> set[str]:
-        """Take samples in; return the points whose value or quality is another than it was."""
-        changed = set()
+    def update(self, samples: Iterable[Sample]) -> list[Sample]:
+        """Take samples in; return those whose value or quality is another than it was."""
+        latest, limits = self._samples, self._limits_s
+        changed = []
         for sample in samples:
-            before = self._samples.get(sample.point)
-            self._samples[sample.point] = sample
-            if before is None or self._differs(before, sample):
-                changed.add(sample.point)
+            point = sample[0]
+            before = latest.get(point)
+            latest[point] = sample
+            if before is None or before[1] != sample[1] or before[2] is not sample[2]:
+                changed.append(sample)
+            elif point in limits and sample[4] - before[4] > limits[point]:
+                changed.append(sample)  # it had gone stale
         return changed
 
     def get(self, point: str, now_s: float) -> Sample | None:
@@ -42,14 +52,28 @@ class FactTable:
         for id_, point in self.points.items():
             yield point, self.get(id_, now_s)
 
-    def _differs(self, before: Sample, after: Sample) -> bool:
-        if before.value != after.value or before.quality is not after.quality:
-            return True
-        return self._is_stale(before, after.received_s)
+    def expired(self, now_s: float) -> Sequence[Sample]:
+        """Return the points that have gone stale since the last call, as BAD samples."""
+        if now_s < self._look_again_s:
+            return ()
+        self._look_again_s = inf
+        found = []
+        for point, limit_s in self._limits_s.items():
+            sample = self._samples.get(point)
+            if sample is None:
+                continue
+            stale_s = sample[4] + limit_s
+            if now_s <= stale_s:
+                self._told.discard(point)
+                self._look_again_s = min(self._look_again_s, stale_s)
+            elif point not in self._told:
+                self._told.add(point)
+                found.append(_stale(sample, now_s - sample.received_s))
+        self._look_again_s = min(self._look_again_s, now_s + min(self._limits_s.values(), default=inf))
+        return found
 
     def _is_stale(self, sample: Sample, now_s: float) -> bool:
-        info = self.points.get(sample.point)
-        limit_s = info.stale_after_s if info is not None else None
+        limit_s = self._limits_s.get(sample.point)
         return limit_s is not None and now_s - sample.received_s > limit_s
 
 

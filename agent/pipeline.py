@@ -32,10 +32,11 @@ class Pipeline:
         self._clock = clock
 
     def ingest(self, samples: Sequence[Sample]) -> None:
-        """Take samples in, and act on those that changed."""
-        changed = self.facts.update(samples)
-        if changed:
-            self._evaluate(changed)
+        """Take samples in, and act on those that changed; of a point that comes twice, each value counts."""
+        for each in _rounds(samples):
+            changed = self.facts.update(each)
+            if changed:
+                self._evaluate(changed)
 
     def timers(self) -> None:
         """Act on the timers that are due."""
@@ -45,8 +46,9 @@ class Pipeline:
             self.refresh(self._clock.now())
 
     def sweep(self) -> None:
-        """Evaluate everything: what went stale sends no sample."""
-        self._evaluate(None)
+        """Evaluate what time alone changes: what went stale sends no sample."""
+        now = self._clock.now()
+        self._apply(self.engine.sweep(self.facts, self.facts.expired(now.mono_s), now), now)
         self.refresh(self._clock.now())
         self.beat_s = self._clock.now().mono_s
 
@@ -94,7 +96,7 @@ class Pipeline:
         due = [due_s for due_s in (self.engine.next_due_s(), self.annunciator.next_due_s()) if due_s is not None]
         return min(due, default=None)
 
-    def _evaluate(self, changed: Collection[str] | None) -> None:
+    def _evaluate(self, changed: Sequence[Sample]) -> None:
         now = self._clock.now()
         self._apply(self.engine.evaluate(self.facts, changed, now), now)
 
@@ -113,4 +115,19 @@ class Pipeline:
 
     def _live(self) -> Iterator[tuple[AlarmDefinition, Alarm]]:
         definitions = self.engine.definitions
-        return ((definitions[id_], alarm) for id_, alarm in self.engine.alarms.items())
+        return ((definitions[id_], alarm) for id_, alarm in self.engine.standing.items())
+
+
+def _rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    """Part a batch so that no point comes twice in one: a peak in a device's queue must not be overlooked."""
+    if len(samples) < 2 or len({sample[0] for sample in samples}) == len(samples):
+        yield samples
+        return
+    seen: set[str] = set()
+    begin = 0
+    for index, sample in enumerate(samples):
+        if sample[0] in seen:
+            yield samples[begin:index]
+            seen, begin = set(), index
+        seen.add(sample[0])
+    yield samples[begin:]

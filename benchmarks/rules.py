@@ -9,16 +9,17 @@ from agent.core.model import PointInfo, Sample
 from agent.facts import FactTable
 from benchmarks.row import Row, row
 from rules.engine import Engine
-from rules.language import ConditionOptions, LevelOptions
-from rules.rule import Rule, compile_rule
+from rules.kinds.condition import ConditionOptions
+from rules.kinds.level import LevelOptions
+from rules.rule import Rule
 
 POINTS = {f"p.{n}": PointInfo(f"p.{n}", "bar", stale_after_s=60.0) for n in range(200)}
 
 
 def rows() -> list[Row]:
     """Return evaluations a second for plain limits and for CEL."""
-    levels = [rule for point in POINTS for rule in compile_rule(_level(point), POINTS)]
-    cel = [rule for point in POINTS for rule in compile_rule(_cel(point), POINTS)]
+    levels = [rule for point in POINTS for rule in _level(point).compile(POINTS)]
+    cel = [rule for point in POINTS for rule in _cel(point).compile(POINTS)]
     return [
         row("rules: limit evaluations per second", _rate(levels, 500_000), "1/s", least=200_000),
         row("rules: CEL evaluations per second", _rate(cel, 100_000), "1/s", least=40_000),

@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
+from typing import Any
 
-from agent.core.model import Alarm, AlarmDefinition, Change, Instant, Operator, Transition
+from agent.core.model import (
+    Action,
+    Alarm,
+    AlarmDefinition,
+    AlarmState,
+    Change,
+    Instant,
+    Operator,
+    Quality,
+    Sample,
+    Transition,
+)
 from agent.core.ports import Facts
-from rules import machine
+from rules import deadlines, machine, removal
 from rules.rule import Rule
+from rules.slot import Slot, Step
 
-
-class _Slot:
-    """One rule and where its alarm stands."""
-
-    __slots__ = ("alarm", "rule")
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-        self.alarm = Alarm(rule.definition.id)
+_ALWAYS = (inf, -inf)
+"""The band of a point of which every value must be judged."""
+_ROUNDS = 8
+"""More deadlines of one alarm than that do not pass at once."""
 
 
 class Engine:
     """See ``agent.core.ports.RuleEngine``."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._slots = {rule.definition.id: _Slot(rule) for rule in rules}
+        self._slots = {rule.definition.id: Slot(rule) for rule in rules}
         self._definitions = {id_: slot.rule.definition for id_, slot in self._slots.items()}
-        self._by_point: dict[str, list[_Slot]] = {}
-        self._timed: dict[str, _Slot] = {}
+        self._by_point: dict[str, list[Slot]] = {}
+        self._groups: dict[str, list[Slot]] = {}
+        self._standing: dict[str, Alarm] = {}
+        self._due: dict[str, Slot] = {}
+        self._due_s = inf
+        self._bands: dict[str, tuple[float, float]] = {}
+        self._again: dict[str, Slot] = {}
         for slot in self._slots.values():
-            for point in set(slot.rule.condition.inputs):
-                self._by_point.setdefault(point, []).append(slot)
+            self._connect(slot)
+        self._timed = [slot for slot in self._slots.values() if slot.is_timed]
 
     @property
     def definitions(self) -> Mapping[str, AlarmDefinition]:
@@ -43,86 +57,211 @@ class Engine:
         """The present state of every alarm by id."""
         return {id_: slot.alarm for id_, slot in self._slots.items()}
 
+    @property
+    def standing(self) -> Mapping[str, Alarm]:
+        """The alarms that are not normal, by id."""
+        return self._standing
+
+    @property
+    def slots(self) -> Mapping[str, Slot]:
+        """The rules at work, by alarm, for who explains them."""
+        return self._slots
+
     def describe(self, alarm: str) -> str:
         """Say in words when ``alarm`` is raised. Raises KeyError."""
         return self._slots[alarm].rule.describe()
 
-    def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:  # noqa: ARG002
+    def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
         """Take up saved states; ids without a rule are ignored."""
         for alarm in alarms:
             slot = self._slots.get(alarm.id)
             if slot is not None:
-                slot.alarm = machine.restored(alarm, same_boot)
-                self._time(slot)
+                self._set(slot, deadlines.restored(alarm, same_boot, now))
 
-    def evaluate(self, facts: Facts, changed: Collection[str] | None, now: Instant) -> list[Change]:
-        """Evaluate what depends on ``changed`` (None: everything), and every timer that is due."""
+    def adopt(self, before: Engine, now: Instant) -> list[Change]:
+        """Take over alarms, timers and memories from the engine that ran before, by id.
+
+        A memory is taken over only if the condition is the same. An alarm whose rule is gone is told as removed.
+        """
+        for id_, slot in self._slots.items():
+            old = before._slots.get(id_)
+            if old is not None:
+                self._set(slot, old.alarm)
+                if old.rule.condition.describe() == slot.rule.condition.describe():
+                    slot.memory = old.memory
+        gone = [slot for id_, slot in before._slots.items() if id_ not in self._slots]
+        return [_removed(slot, now) for slot in gone if slot.alarm.state is not AlarmState.NORMAL]
+
+    def evaluate(self, facts: Facts, changed: Sequence[Sample] | None, now: Instant) -> list[Change]:
+        """Judge what depends on the ``changed`` samples (None: everything), and what is due."""
         changes: list[Change] = []
         for slot in self._concerned(changed, now.mono_s):
-            before = slot.alarm
-            held = before.active if before.exceeded is None else before.exceeded
-            verdict = slot.rule.condition.judge(facts, held, now.mono_s)
-            after, action = machine.step(before, verdict, slot.rule.timing, now)
-            if after is not before:
-                changes.extend(self._put(slot, after, action, now, None))
+            self._look(slot, facts, now, changes)
+        while self._again:
+            _, slot = self._again.popitem()
+            self._look(slot, facts, now, changes)
         return changes
+
+    def sweep(self, facts: Facts, stale: Sequence[Sample], now: Instant) -> list[Change]:
+        """Judge what time alone may change: ``stale`` points, and rules that look at the clock."""
+        self._again.update((slot.alarm.id, slot) for slot in self._timed)
+        return self.evaluate(facts, stale, now)
 
     def acknowledge(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
         """Acknowledge one alarm. Raises KeyError for an unknown id."""
         slot = self._slots[alarm]
-        after, action = machine.acknowledge(slot.alarm, operator, slot.rule.timing, now)
-        return list(self._put(slot, after, action, now, operator)) if action else []
+        return self._act(slot, machine.acknowledge(slot.alarm, operator, slot.rule.timing, now), operator, now)
 
     def silence(self, alarm: str | None, operator: Operator, now: Instant) -> list[Change]:
         """Silence one alarm, or all that sound. Raises KeyError for an unknown id."""
-        changes: list[Change] = []
-        for slot in [self._slots[alarm]] if alarm is not None else self._slots.values():
-            after, action = machine.silence(slot.alarm)
-            if action:
-                changes.extend(self._put(slot, after, action, now, operator))
-        return changes
+        slots = [self._slots[id_] for id_ in (list(self._standing) if alarm is None else [alarm])]
+        return [change for slot in slots for change in self._act(slot, machine.silence(slot.alarm), operator, now)]
+
+    def shelve(self, alarm: str, seconds: float, operator: Operator, now: Instant) -> list[Change]:
+        """Put an alarm away for a while. Raises KeyError, NotAllowed."""
+        slot = self._slots[alarm]
+        return self._act(slot, removal.shelve(slot.alarm, slot.rule.definition, seconds, operator, now), operator, now)
+
+    def unshelve(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
+        """Take an alarm off its shelf. Raises KeyError."""
+        slot = self._slots[alarm]
+        return self._act(slot, removal.unshelve(slot.alarm, slot.rule.timing, now), operator, now)
+
+    def take_out(self, alarm: str, second: str, operator: Operator, now: Instant) -> list[Change]:
+        """Take an alarm out of service; ``second`` is who else agreed. Raises KeyError, NotAllowed."""
+        slot = self._slots[alarm]
+        return self._act(slot, removal.take_out(slot.alarm, second, operator, now), operator, now)
+
+    def bring_back(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
+        """Put an alarm into service again. Raises KeyError."""
+        slot = self._slots[alarm]
+        return self._act(slot, removal.bring_back(slot.alarm, slot.rule.timing, now), operator, now)
 
     def next_due_s(self) -> float | None:
         """Return the monotonic time of the earliest timer, or None."""
-        due = [slot.alarm.timer.due_s for slot in self._timed.values() if slot.alarm.timer and slot.alarm.timer.due_s]
-        return min(due, default=None)
+        self._due_s = min((slot.due_s for slot in self._due.values() if slot.due_s is not None), default=inf)
+        return self._due_s if self._due_s < inf else None
 
-    def _concerned(self, changed: Collection[str] | None, now_s: float) -> Iterable[_Slot]:
+    def _connect(self, slot: Slot) -> None:
+        for point in slot.rule.inputs:
+            self._by_point.setdefault(point, []).append(slot)
+        if slot.rule.definition.group:
+            self._groups.setdefault(slot.rule.definition.group, []).append(slot)
+        slot.outer = self._slots.get(slot.rule.yields_to)
+        slot.parents = [self._slots[id_] for id_ in slot.rule.definition.parents if id_ in self._slots]
+        for other in (*slot.parents, *([slot.outer] if slot.outer is not None else [])):
+            other.dependents.append(slot)
+
+    def _concerned(self, changed: Sequence[Sample] | None, now_s: float) -> Iterable[Slot]:
         if changed is None:
             return list(self._slots.values())
-        slots = {id(slot): slot for point in changed for slot in self._by_point.get(point, ())}
-        for slot in self._timed.values():
-            timer = slot.alarm.timer
-            if timer is not None and timer.due_s is not None and timer.due_s <= now_s:
-                slots[id(slot)] = slot
+        slots: dict[str, Slot] = {}
+        for point in self._noteworthy(changed):
+            for slot in self._by_point.get(point, ()):
+                slots[slot.alarm.id] = slot
+        if now_s >= self._due_s:
+            for slot in self._due.values():
+                if slot.due_s is not None and slot.due_s <= now_s:
+                    slots[slot.alarm.id] = slot
+            self.next_due_s()
         return slots.values()
 
-    def _put(
-        self, slot: _Slot, after: Alarm, action: str | None, now: Instant, operator: Operator | None
-    ) -> Iterator[Change]:
-        before, slot.alarm = slot.alarm, after
-        self._time(slot)
-        if action is not None:
-            definition = slot.rule.definition
-            yield Change(
-                after,
-                Transition(
-                    after.id,
-                    after.occurrence,
-                    action,
-                    before.state,
-                    after.state,
-                    definition.priority,
-                    after.value,
-                    now,
-                    operator,
-                ),
-            )
-        elif replace(after, exceeded=before.exceeded) != before:
-            yield Change(after)
+    def _noteworthy(self, changed: Sequence[Sample]) -> Iterator[str]:
+        """Yield the points whose new value may change a verdict: most lie quietly between their limits."""
+        bands, good = self._bands.get, Quality.GOOD
+        for sample in changed:
+            low, high = bands(sample[0], _ALWAYS)
+            value: Any = sample[1]
+            plain = value.__class__ is float or value.__class__ is int
+            if not (plain and low < value < high and sample[2] is good):
+                yield sample[0]
 
-    def _time(self, slot: _Slot) -> None:
-        if slot.alarm.timer is not None and slot.alarm.timer.due_s is not None:
-            self._timed[slot.alarm.id] = slot
+    def _look(self, slot: Slot, facts: Facts, now: Instant, changes: list[Change]) -> None:
+        if slot.due_s is not None and slot.due_s <= now.mono_s:
+            for _ in range(_ROUNDS):
+                after, action = deadlines.pass_time(slot.alarm, slot.rule.timing, now)
+                self._put(slot, after, action, now, None, changes)
+                if action is None:
+                    break
+        if slot.is_guarded:
+            self._put(slot, *slot.guard(facts, now), now, None, changes)
+        self._put(slot, *slot.look(facts, now), now, None, changes)
+        if slot.limit is not None:
+            self._rebound(slot.limit.point)
+
+    def _act(self, slot: Slot, step: Step, operator: Operator, now: Instant) -> list[Change]:
+        changes: list[Change] = []
+        if step[1] is not None:
+            self._put(slot, *step, now, operator, changes)
+        return changes
+
+    def _put(
+        self,
+        slot: Slot,
+        after: Alarm,
+        action: Action | None,
+        now: Instant,
+        operator: Operator | None,
+        changes: list[Change],
+    ) -> None:
+        before = slot.alarm
+        if after is before:
+            return
+        if action is Action.RAISED and slot.rule.definition.group:
+            after = replace(after, first_out=self._is_first(slot))
+        self._set(slot, after)
+        if before.calls != after.calls:
+            self._again.update((each.alarm.id, each) for each in slot.dependents)
+        if action is not None:
+            changes.append(Change(after, _transition(slot, before, action, now, operator)))
+        elif replace(after, exceeded=before.exceeded) != before:
+            changes.append(Change(after))
+        if after.chattering and not before.chattering:
+            changes.append(Change(after, _transition(slot, after, Action.CHATTERING, now, None)))
+
+    def _set(self, slot: Slot, alarm: Alarm) -> None:
+        slot.alarm = alarm
+        if alarm.state is AlarmState.NORMAL:
+            self._standing.pop(alarm.id, None)
         else:
-            self._timed.pop(slot.alarm.id, None)
+            self._standing[alarm.id] = alarm
+        slot.due_s = deadlines.due_s(alarm)
+        if slot.due_s is None:
+            self._due.pop(alarm.id, None)
+        else:
+            self._due[alarm.id] = slot
+            self._due_s = min(self._due_s, slot.due_s)
+        if slot.limit is not None:
+            self._bands.pop(slot.limit.point, None)
+
+    def _rebound(self, point: str) -> None:
+        """Find the values of ``point`` that would change nothing."""
+        low, high = -inf, inf
+        for slot in self._by_point[point]:
+            if slot.alarm.superseded:
+                continue  # its outer limit changes first
+            band = slot.band()
+            if band is None:
+                self._bands.pop(point, None)
+                return
+            low, high = max(low, band[0]), min(high, band[1])
+        self._bands[point] = (low, high)
+
+    def _is_first(self, slot: Slot) -> bool:
+        group = self._groups[slot.rule.definition.group]
+        return all(other is slot or other.alarm.process is AlarmState.NORMAL for other in group)
+
+
+def _transition(slot: Slot, before: Alarm, action: Action, now: Instant, operator: Operator | None) -> Transition:
+    after = slot.alarm
+    priority = slot.rule.definition.priority
+    return Transition(
+        after.id, after.occurrence, action, before.state, after.state, priority, after.value, now, operator
+    )
+
+
+def _removed(slot: Slot, now: Instant) -> Change:
+    before = slot.alarm
+    slot.alarm = replace(before, process=AlarmState.NORMAL, active=False, shelved=None, suppressed=None,
+                         out_of_service=None, timer=None, escalate=None, re_alarm=None, cleared_at=now.utc)  # fmt: skip
+    return Change(slot.alarm, _transition(slot, before, Action.REMOVED, now, None))

@@ -17,6 +17,7 @@ from rules.engine import Engine
 from rules.loading import load_rules
 
 _OPERATOR = Operator("scenario", "test")
+SWEEP_S = 1.0
 
 
 class Step(Options):
@@ -62,8 +63,7 @@ def run(scenario: Scenario, engine: Engine, points: Sequence[str]) -> list[str]:
     for step in scenario.steps:
         _run_timers(engine, facts, clock, start_s + step.at)
         now = clock.now()
-        facts.set(step.set, now)
-        engine.evaluate(facts, None, now)
+        engine.evaluate(facts, facts.set(step.set, now), now)
         for alarm in step.acknowledge:
             engine.acknowledge(alarm, _OPERATOR, now)
         for alarm, state in step.expect.items():
@@ -74,9 +74,15 @@ def run(scenario: Scenario, engine: Engine, points: Sequence[str]) -> list[str]:
 
 
 def _run_timers(engine: Engine, facts: _Facts, clock: ManualClock, until_s: float) -> None:
-    while (due_s := engine.next_due_s()) is not None and due_s <= until_s:
-        clock.advance(max(due_s - clock.now().mono_s, 0.0))
-        engine.evaluate(facts, (), clock.now())
+    """Let time pass as the agent does: every timer when it is due, and a sweep each second."""
+    sweep_s = clock.now().mono_s + SWEEP_S
+    while (next_s := min(engine.next_due_s() or sweep_s, sweep_s)) <= until_s:
+        clock.advance(max(next_s - clock.now().mono_s, 0.0))
+        if next_s >= sweep_s:
+            sweep_s += SWEEP_S
+            engine.sweep(facts, (), clock.now())
+        else:
+            engine.evaluate(facts, (), clock.now())
     clock.advance(until_s - clock.now().mono_s)
 
 
@@ -84,11 +90,13 @@ class _Facts:
     def __init__(self, points: Sequence[str]) -> None:
         self._samples: dict[str, Sample | None] = dict.fromkeys(points)
 
-    def set(self, values: dict[str, Value], now: Instant) -> None:
+    def set(self, values: dict[str, Value], now: Instant) -> list[Sample]:
+        found = []
         for point, value in values.items():
-            good = value is not None
-            quality = Quality.GOOD if good else Quality.BAD
-            self._samples[point] = Sample(point, value, quality, now.utc, now.mono_s)
+            quality = Quality.GOOD if value is not None else Quality.BAD
+            sample = self._samples[point] = Sample(point, value, quality, now.utc, now.mono_s)
+            found.append(sample)
+        return found
 
     def get(self, point: str, now_s: float) -> Sample | None:  # noqa: ARG002 - nothing goes stale here
         return self._samples[point]

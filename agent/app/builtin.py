@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.core.model import PointInfo, Priority
-from rules.language import ConditionOptions
-from rules.rule import Rule, compile_rule
+from rules.kinds.condition import ConditionOptions
+from rules.rule import Rule
 
 _UPLINK_DELAY_S = 60.0
 _JOURNAL_DELAY_S = 5.0
@@ -134,4 +134,4 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
 
 def compile_builtin(options: Iterator[ConditionOptions], points: Mapping[str, PointInfo]) -> list[Rule]:
     """Compile rules of ours."""
-    return [rule for each in options for rule in compile_rule(each, points)]
+    return [rule for each in options for rule in each.compile(points)]

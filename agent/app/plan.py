@@ -20,7 +20,7 @@ from agent.outputs import Output
 from agent.runner import online_point
 from drivers import REGISTRY
 from models import CAMERA
-from rules.language import ConditionOptions
+from rules.kinds.condition import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
 

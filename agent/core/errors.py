@@ -33,3 +33,7 @@ class NotConnected(Exception):  # noqa: N818 - a state, in the words of the fiel
 
 class Refused(Exception):  # noqa: N818
     """The device answered no; do not retry the same request."""
+
+
+class NotAllowed(Exception):  # noqa: N818
+    """What a person or the centre asked for is against the rules of the site; the text says what would be right."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from functools import partial
 from itertools import repeat
@@ -142,6 +142,43 @@ class Timer:
     due_s: float | None
 
 
+class Deadline(NamedTuple):
+    """A moment to come. ``mono_s`` decides; ``utc`` is for people, and all that is left of it on another boot."""
+
+    mono_s: float
+    utc: datetime
+
+    @classmethod
+    def after(cls, seconds: float, now: Instant) -> Deadline:
+        """Return the moment ``seconds`` from ``now``."""
+        return cls(now.mono_s + seconds, now.utc + timedelta(seconds=seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Why an alarm does not call anybody though it is still evaluated: shelved, suppressed or out of service.
+
+    ``until`` is when it ends by itself, None if it does not. ``second`` is who else agreed.
+    """
+
+    reason: str
+    by: str
+    via: str
+    since: datetime
+    until: Deadline | None = None
+    second: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Whom to call when nobody has acknowledged ``after_s`` seconds after the alarm was raised."""
+
+    after_s: float
+    post: str
+    outputs: tuple[str, ...] = ()
+    """Outputs that join in from then on."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmDefinition:
     """What an alarm means, to people and to outputs. ``name`` and the texts are by language: zh, en."""
@@ -161,18 +198,30 @@ class AlarmDefinition:
     latch: bool = False
     outputs: tuple[str, ...] | None = None
     """Names of the outputs that this alarm drives; None: every output that its priority's pattern uses."""
+    group: str = ""
+    """Alarms of one group: the first to be raised is marked as first-out."""
+    escalation: tuple[Escalation, ...] = ()
+    longest_shelf_s: float = 0.0
+    """How long it may be shelved at most; 0: never."""
+    parents: tuple[str, ...] = ()
+    """Alarms that explain this one (its device is lost); while one of them stands, this one calls nobody."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """For the centre: equipment, step, hazard_class, sop … as the rule file has them."""
+    rule: str = ""
+    """Id of the rule that it is part of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """The live, persisted state of one alarm.
 
+    ``process`` is where it stands for itself; ``state`` is what people see, with shelving and the like.
     ``exceeded`` is the condition with its hysteresis (deadband) before the delays: True, False or
     None (unknown). ``active`` is after the delays. ``value`` is the input at the last transition.
     """
 
     id: str
-    state: AlarmState = AlarmState.NORMAL
+    process: AlarmState = AlarmState.NORMAL
     exceeded: bool | None = None
     active: bool = False
     timer: Timer | None = None
@@ -188,6 +237,38 @@ class Alarm:
     note: str = ""
     degraded: bool = False
     """True while unknown input freezes this alarm's evaluation."""
+    shelved: Removal | None = None
+    suppressed: Removal | None = None
+    suppression_spent: bool = False
+    """The longest time of its suppression is over; it is not suppressed again before the reason has ended."""
+    out_of_service: Removal | None = None
+    superseded: bool = False
+    """A more severe limit of the same rule stands for it."""
+    called: Instant | None = None
+    """When it last began to call: raised, raised again, or back from a shelf. The sound's phase counts from here."""
+    re_alarm: Deadline | None = None
+    """When an acknowledged alarm that stays active calls again."""
+    escalated: int = 0
+    """How many steps of the escalation have been taken."""
+    escalate: Deadline | None = None
+    activations: tuple[float, ...] = ()
+    """Monotonic seconds of the latest raises, the oldest first."""
+    chattering: bool = False
+    first_out: bool = False
+
+    @property
+    def state(self) -> AlarmState:
+        """The state of ISA-18.2, of which removal from service is the strongest."""
+        if self.out_of_service is not None:
+            return AlarmState.OUT_OF_SERVICE
+        if self.shelved is not None:
+            return AlarmState.SHELVED
+        return self.process if self.suppressed is None else AlarmState.SUPPRESSED
+
+    @property
+    def calls(self) -> bool:
+        """Whether it is active and may call people."""
+        return self.active and self.state is self.process
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +280,40 @@ class Operator:
     note: str = ""
 
 
+class Action(StrEnum):
+    """What happened to an alarm; the words of the journal."""
+
+    RAISED = "raised"
+    CLEARED = "cleared"
+    RETURNED = "returned"
+    SUPERSEDED = "superseded"
+    """A more severe limit of the same rule took over."""
+    ACKNOWLEDGED = "acknowledged"
+    RESET = "reset"
+    SILENCED = "silenced"
+    RE_ALARMED = "re-alarmed"
+    ESCALATED = "escalated"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    SHELF_EXPIRED = "shelf-expired"
+    SUPPRESSED = "suppressed"
+    UNSUPPRESSED = "unsuppressed"
+    SUPPRESSION_EXPIRED = "suppression-expired"
+    OUT_OF_SERVICE = "out-of-service"
+    IN_SERVICE = "in-service"
+    CHATTERING = "chattering"
+    STEADY = "steady"
+    REMOVED = "removed"
+    """Its rule is gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change of an alarm's state or flags that people and the centre must learn of."""
 
     alarm: str
     occurrence: str
-    action: str
-    """``raised``, ``cleared``, ``acknowledged``, ``silenced``, ``closed`` …"""
+    action: Action
     before: AlarmState
     after: AlarmState
     priority: Priority

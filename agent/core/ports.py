@@ -158,7 +158,11 @@ class Facts(Protocol):
 
 
 class RuleEngine(Protocol):
-    """Conditions and alarm state machines. Pure in (state, facts, now): no clock, no I/O, no await."""
+    """Conditions and alarm state machines. Pure in (state, facts, now): no clock, no I/O, no await.
+
+    What an operator does returns the changes; none when there was nothing to do. It raises KeyError
+    for an unknown alarm, and NotAllowed for what the site does not permit.
+    """
 
     @property
     def definitions(self) -> Mapping[str, AlarmDefinition]:
@@ -168,21 +172,40 @@ class RuleEngine(Protocol):
     def alarms(self) -> Mapping[str, Alarm]:
         """The present state of every alarm by id."""
 
+    @property
+    def standing(self) -> Mapping[str, Alarm]:
+        """The alarms whose state is not normal, by id."""
+
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
         """Take up states saved by an earlier process; unknown ids are ignored.
 
-        With ``same_boot`` monotonic deadlines still count; else a running timer starts anew. An
+        With ``same_boot`` monotonic deadlines still count; else the wall clock tells what is left. An
         on-delay counts the downtime if the condition still holds; an off-delay always starts anew.
         """
 
-    def evaluate(self, facts: Facts, changed: Collection[str] | None, now: Instant) -> list[Change]:
-        """Evaluate what depends on ``changed`` points (None: everything) and all timers that are due."""
+    def evaluate(self, facts: Facts, changed: Sequence[Sample] | None, now: Instant) -> list[Change]:
+        """Judge what depends on the ``changed`` samples, which ``facts`` hold (None: everything), and what is due."""
+
+    def sweep(self, facts: Facts, stale: Sequence[Sample], now: Instant) -> list[Change]:
+        """Judge what time alone may change; to be called about once a second."""
 
     def acknowledge(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
-        """Acknowledge; empty when there is nothing to acknowledge. Raises KeyError for an unknown id."""
+        """Acknowledge; on site also reset a latched alarm whose condition has ended."""
 
     def silence(self, alarm: str | None, operator: Operator, now: Instant) -> list[Change]:
         """Silence one sounding alarm, or with None all of them."""
+
+    def shelve(self, alarm: str, seconds: float, operator: Operator, now: Instant) -> list[Change]:
+        """Put an alarm away for a while; the operator's note is the reason."""
+
+    def unshelve(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
+        """Take it off its shelf; if it is active it calls as if it were new."""
+
+    def take_out(self, alarm: str, second: str, operator: Operator, now: Instant) -> list[Change]:
+        """Take it out of service until somebody brings it back; ``second`` is who else agreed."""
+
+    def bring_back(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
+        """Put it into service again."""
 
     def next_due_s(self) -> float | None:
         """Return the monotonic time of the earliest timer, or None."""

@@ -7,16 +7,17 @@ import json
 import os
 import time
 import zlib
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.core.model import Alarm, AlarmState, EventDraft, Timer, TimerKind
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from agent.core.model import Alarm, EventDraft
 
 SPEC = "1.0"
-_TIMES = ("raised_at", "cleared_at", "acknowledged_at")
 
 
 @dataclass(frozen=True)
@@ -107,37 +108,14 @@ def checksum(body: bytes) -> int:
     return zlib.crc32(body)
 
 
+_ALARM = TypeAdapter(Alarm)
+
+
 def alarm_to_json(alarm: Alarm) -> str:
     """Return an alarm's state as it is saved."""
-    plain = {field.name: getattr(alarm, field.name) for field in fields(alarm)}
-    if alarm.timer is not None:
-        plain["timer"] = [alarm.timer.kind, alarm.timer.remaining_s, alarm.timer.due_s]
-    return json.dumps(plain, default=_isoformat)
+    return to_json(alarm, inf_nan_mode="constants", exclude_none=True).decode()
 
 
 def alarm_from_json(text: str) -> Alarm:
     """Read a saved alarm. Raises ValueError for what is none; fields that this version lacks are left out."""
-    try:
-        plain = json.loads(text)
-        known = {field.name for field in fields(Alarm)} - {"timer", "state", *_TIMES}
-        alarm = Alarm(**{key: value for key, value in plain.items() if key in known})
-        times: dict[str, Any] = {key: _moment(plain.get(key)) for key in _TIMES}
-        timer = plain.get("timer")
-        return replace(
-            alarm,
-            state=AlarmState(plain["state"]),
-            timer=Timer(TimerKind(timer[0]), timer[1], timer[2]) if timer else None,
-            **times,
-        )
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"not a saved alarm: {error}") from error
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _isoformat(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} cannot be saved")
+    return _ALARM.validate_json(text)

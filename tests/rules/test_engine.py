@@ -7,10 +7,10 @@ import pytest
 from agent.core.clock import ManualClock
 from agent.core.model import AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.facts import FactTable
-from rules.conditions import CelCondition
+from rules.cel import CelCondition
 from rules.engine import Engine
-from rules.language import ConditionOptions, LevelOptions, LimitOptions
-from rules.rule import compile_rule
+from rules.kinds.condition import ConditionOptions
+from rules.kinds.level import LevelOptions, LimitOptions
 
 POINTS = {"p.a": PointInfo("p.a", "bar", stale_after_s=5.0), "p.b": PointInfo("p.b")}
 LEVEL = LevelOptions(
@@ -25,21 +25,20 @@ LEVEL = LevelOptions(
 
 
 def engine_and_facts() -> tuple[Engine, FactTable, ManualClock]:
-    return Engine(compile_rule(LEVEL, POINTS)), FactTable(POINTS.values()), ManualClock()
+    return Engine(LEVEL.compile(POINTS)), FactTable(POINTS.values()), ManualClock()
 
 
 def test_only_what_depends_on_a_point_is_evaluated() -> None:
     engine, facts, clock = engine_and_facts()
-    facts.update([Sample.good("p.a", 11.0, clock.now())])
-    assert engine.evaluate(facts, {"p.b"}, clock.now()) == []
-    (change,) = engine.evaluate(facts, {"p.a"}, clock.now())
+    other = facts.update([Sample.good("p.b", 11.0, clock.now())])
+    assert engine.evaluate(facts, other, clock.now()) == []
+    (change,) = engine.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
     assert change.transition is None and engine.next_due_s() == clock.now().mono_s + 2.0
 
 
 def test_a_timer_fires_without_a_new_sample() -> None:
     engine, facts, clock = engine_and_facts()
-    facts.update([Sample.good("p.a", 11.0, clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
     (change,) = engine.evaluate(facts, (), clock.advance(2.0))
     assert change.transition is not None and change.transition.action == "raised"
     assert change.transition.value == 11.0 and engine.next_due_s() is None
@@ -47,34 +46,30 @@ def test_a_timer_fires_without_a_new_sample() -> None:
 
 def test_a_stale_point_freezes_the_delay_and_keeps_an_active_alarm() -> None:
     engine, facts, clock = engine_and_facts()
-    facts.update([Sample.good("p.a", 11.0, clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
     engine.evaluate(facts, (), clock.advance(2.0))
-    engine.evaluate(facts, None, clock.advance(60.0))
+    now = clock.advance(60.0)
+    engine.sweep(facts, facts.expired(now.mono_s), now)
     alarm = engine.alarms["a.H"]
     assert alarm.state is AlarmState.UNACKNOWLEDGED and alarm.degraded and alarm.exceeded is None
 
 
 def test_the_deadband_holds_through_a_gap_in_the_data() -> None:
     engine, facts, clock = engine_and_facts()
-    facts.update([Sample.good("p.a", 11.0, clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
     engine.evaluate(facts, (), clock.advance(2.0))
-    facts.update([Sample.bad("p.a", "lost", clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
-    facts.update([Sample.good("p.a", 9.5, clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, facts.update([Sample.bad("p.a", "lost", clock.now())]), clock.now())
+    engine.evaluate(facts, facts.update([Sample.good("p.a", 9.5, clock.now())]), clock.now())
     assert engine.alarms["a.H"].active
 
 
 def test_restore_takes_up_state_and_ignores_what_has_no_rule() -> None:
     engine, facts, clock = engine_and_facts()
-    facts.update([Sample.good("p.a", 11.0, clock.now())])
-    engine.evaluate(facts, {"p.a"}, clock.now())
+    engine.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
     engine.evaluate(facts, (), clock.advance(2.0))
     engine.acknowledge("a.H", Operator("li", "cli"), clock.now())
     saved = list(engine.alarms.values())
-    again = Engine(compile_rule(LEVEL, POINTS))
+    again = Engine(LEVEL.compile(POINTS))
     again.restore([*saved, saved[0].__class__("gone")], same_boot=True, now=clock.now())
     assert again.alarms["a.H"].state is AlarmState.ACKNOWLEDGED and again.alarms["a.H"].acknowledged_by == "li"
     assert again.evaluate(FactTable(POINTS.values()), None, clock.advance(100)) != []
@@ -111,14 +106,14 @@ def test_unknown_is_a_value_of_its_own(when: str, known: dict[str, Value], expec
     condition, clock = CelCondition(when, names), ManualClock()
     facts = FactTable(POINTS.values())
     facts.update([Sample.good(names[name], value, clock.now()) for name, value in known.items()])
-    assert condition.judge(facts, False, clock.now().mono_s).exceeded is expected
+    assert condition.judge(facts, None, False, clock.now()).exceeded is expected
 
 
 def test_an_uncertain_input_counts_but_shows() -> None:
     rule = ConditionOptions.model_validate(
         {"id": "c", "name": "C", "inputs": {"b": "p.b"}, "when": "b > 1", "priority": "P3"}
     )
-    engine, facts, clock = Engine(compile_rule(rule, POINTS)), FactTable(POINTS.values()), ManualClock()
+    engine, facts, clock = Engine(rule.compile(POINTS)), FactTable(POINTS.values()), ManualClock()
     now = clock.now()
     facts.update([Sample("p.b", 2, Quality.UNCERTAIN, now.utc, now.mono_s)])
     engine.evaluate(facts, None, now)
@@ -126,4 +121,4 @@ def test_an_uncertain_input_counts_but_shows() -> None:
 
 
 def test_rules_say_what_they_do(tmp_path: Path) -> None:
-    assert Engine(compile_rule(LEVEL, POINTS)).describe("a.H") == "p.a at or above 10 bar (deadband 1) for 2s"
+    assert Engine(LEVEL.compile(POINTS)).describe("a.H") == "p.a at or above 10 bar (deadband 1) for 2s"

@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from agent.core.clock import ManualClock
 from agent.core.model import Alarm, AlarmState, Operator
-from rules.conditions import UNKNOWN, Verdict
-from rules.machine import Timing, acknowledge, restored, silence, step
+from rules.condition import UNKNOWN, Verdict
+from rules.deadlines import restored
+from rules.machine import Timing, acknowledge, off_delay_s, silence, step
 
 SOMEBODY = Operator("li", "hmi")
 TRUE, FALSE = Verdict(True, 50.0, False), Verdict(False, 1.0, False)
@@ -37,6 +38,7 @@ class AlarmLife(RuleBasedStateMachine):
             assert verdict.exceeded and self.known_true_s >= self.timing.on_delay_s - 1e-9
         if action in ("returned", "cleared"):
             assert verdict.exceeded is False and self.known_false_s >= self.timing.off_delay_s - 1e-9
+            assert self.known_false_s >= off_delay_s(before, self.timing) - 1e-9
             assert not self.timing.latch
         return action
 
@@ -83,7 +85,7 @@ class AlarmLife(RuleBasedStateMachine):
     @rule(same_boot=st.booleans())
     def restart(self, same_boot: bool) -> None:
         before = self.alarm
-        self.alarm = restored(before, same_boot)
+        self.alarm = restored(before, same_boot, self.clock.now())
         assert (self.alarm.state, self.alarm.active) == (before.state, before.active)
         self.known_false_s = 0.0
         if not same_boot:
@@ -104,14 +106,14 @@ TestAlarmLife = AlarmLife.TestCase
 def test_a_restart_on_the_same_boot_counts_the_downtime_of_an_on_delay() -> None:
     clock, timing = ManualClock(), Timing(on_delay_s=10.0)
     alarm, _ = step(Alarm("a"), TRUE, timing, clock.now())
-    alarm, action = step(restored(alarm, same_boot=True), TRUE, timing, clock.advance(12.0))
+    alarm, action = step(restored(alarm, same_boot=True, now=clock.now()), TRUE, timing, clock.advance(12.0))
     assert action == "raised" and alarm.state is AlarmState.UNACKNOWLEDGED
 
 
 def test_a_restart_on_another_boot_goes_on_with_what_was_left() -> None:
     clock, timing = ManualClock(), Timing(on_delay_s=10.0)
     alarm, _ = step(Alarm("a"), TRUE, timing, clock.now())
-    alarm, action = step(restored(alarm, same_boot=False), TRUE, timing, ManualClock(mono_s=3.0).now())
+    alarm, action = step(restored(alarm, same_boot=False, now=clock.now()), TRUE, timing, ManualClock(mono_s=3.0).now())
     assert action is None and alarm.timer is not None and alarm.timer.due_s == 13.0
 
 

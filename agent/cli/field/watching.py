@@ -37,9 +37,8 @@ async def _run(
     facts = FactTable(info for target in targets for info in target.driver.points)
 
     def ingest(samples: Sequence[Sample]) -> None:
-        changed = facts.update(samples)
-        for sample in samples:
-            if sample.point in changed and sample.point in wanted:
+        for sample in facts.update(samples):
+            if sample.point in wanted:
                 tell(sample)
 
     await run(targets, ingest, for_s)
