@@ -9,13 +9,13 @@ CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ = 1, 2, 3, 4, 12
 
 
 class FakeBroker:
-    """``answer(body)`` returns a PUBACK reason code, or None for no answer at all."""
+    """``answer(body)`` returns a PUBACK reason code, or None for no answer at all; it comes after ``delay_s``."""
 
-    def __init__(self, answer: Callable[[bytes], int | None], receive_maximum: int = 0) -> None:
+    def __init__(self, answer: Callable[[bytes], int | None], receive_maximum: int = 0, delay_s: float = 0.01) -> None:
         self.bodies: list[bytes] = []
         self.most_in_flight = 0
         self._in_flight = 0
-        self._answer, self._maximum = answer, receive_maximum
+        self._answer, self._maximum, self._delay_s = answer, receive_maximum, delay_s
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -59,7 +59,7 @@ class FakeBroker:
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
             code = self._answer(rest)
         if code is not None:
-            asyncio.get_running_loop().call_later(0.01, self._acknowledge, writer, mid, code, is_event)
+            asyncio.get_running_loop().call_later(self._delay_s, self._acknowledge, writer, mid, code, is_event)
 
     def _acknowledge(self, writer: asyncio.StreamWriter, mid: bytes, code: int, is_event: bool) -> None:
         self._in_flight -= is_event

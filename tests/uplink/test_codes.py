@@ -53,14 +53,14 @@ async def test_a_poisonous_event_goes_to_quarantine_and_blocks_no_other(
 
 
 async def test_the_window_obeys_receive_maximum(tmp_path: Path) -> None:
-    broker = FakeBroker(lambda _: 0, receive_maximum=3)
+    broker = FakeBroker(lambda _: 0, receive_maximum=3, delay_s=0.2)  # long enough to fill any window
     async with broker as port:
         gateway = Gateway(tmp_path, port, window=10)
         with gateway.journal:
-            gateway.record(*map(str, range(50)))
+            gateway.record(*map(str, range(12)))
             async with gateway.running():
                 await until_empty(gateway)
-    assert broker.most_in_flight == 3 and len(broker.bodies) == 50
+    assert broker.most_in_flight == 3 and len(broker.bodies) == 12
 
 
 async def test_a_broker_that_never_answers_is_left_and_nothing_is_taken_as_sent(
