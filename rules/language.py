@@ -95,6 +95,9 @@ class RuleOptions(Options):
     re_alarm: Duration | None = Field(default=None, gt=0, description="call again when acknowledged and still active")
     escalate: tuple[EscalationOptions, ...] = ()
     suppress: SuppressionOptions | None = None
+    chatter: Literal["stretch", "report"] = Field(
+        default="stretch", description="more than 3 raises a minute: double the off-delay each time, or only tell"
+    )
     armed: str = Field(default="", description="name of a calendar; outside of it the alarm is suppressed")
     longest_shelf: Duration | None = Field(default=None, ge=0, description="by priority: never, 30min, 8h, 8h; 0 never")
     labels: LabelOptions = LabelOptions()
@@ -168,7 +171,8 @@ class RuleOptions(Options):
     def timing(self, on_delay_s: float, off_delay_s: float, latch: bool | None = None) -> Timing:
         """Return the timing of one alarm."""
         steps = tuple(Escalation(each.after, each.post, each.outputs) for each in self.escalate)
-        return Timing(on_delay_s, off_delay_s, self.latch if latch is None else latch, self.re_alarm, steps)
+        latches, stretches = self.latch if latch is None else latch, self.chatter == "stretch"
+        return Timing(on_delay_s, off_delay_s, latches, self.re_alarm, steps, stretches)
 
     def suppression(self) -> Suppression | None:
         """Return what suppresses its alarms."""

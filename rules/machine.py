@@ -37,6 +37,8 @@ class Timing:
     latch: bool = False
     re_alarm_s: float | None = None
     escalation: tuple[Escalation, ...] = ()
+    stretches: bool = True
+    """Whether chatter makes the off-delay longer; else it is only told."""
 
 
 def step(alarm: Alarm, verdict: Verdict, timing: Timing, now: Instant) -> tuple[Alarm, Action | None]:
@@ -108,7 +110,7 @@ def first_escalation(timing: Timing, now: Instant) -> Deadline | None:
 
 def off_delay_s(alarm: Alarm, timing: Timing) -> float:
     """Return the off-delay: of an alarm that chatters it doubles with every further raise, up to 5 min."""
-    if not alarm.chattering:
+    if not (alarm.chattering and timing.stretches):
         return timing.off_delay_s
     doublings = max(len(alarm.activations) - CHATTER_COUNT, 0)
     stretched_s = min(max(timing.off_delay_s, 1.0) * 2.0**doublings, LONGEST_STRETCH_S)

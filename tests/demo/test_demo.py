@@ -91,7 +91,7 @@ async def test_the_whole_story_comes_true(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_a_short_run_with_the_embedded_broker_says_what_it_left_out(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    status, said = await _run(tmp_path, "--for", "19s", "--json", str(out), "--no-hmi", limit_s=70, embedded=True)
+    status, said = await _run(tmp_path, "--for", "26s", "--json", str(out), "--no-hmi", limit_s=70, embedded=True)
     outcomes = {one["name"]: one for one in json.loads(out.read_text(encoding="utf-8"))["expectations"]}
     assert status == 0, said
     assert "the demo's own broker" in said
