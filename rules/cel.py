@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent.core.document import Where, suggestion
-from agent.core.model import Instant, Quality, Sample, Value
+from agent.core.model import Instant, Quality, Value
 from agent.core.ports import Facts
 from rules.cel_engine import compile_expression
 from rules.condition import UNKNOWN, Condition, Verdict
@@ -43,13 +42,15 @@ class CelCondition(Condition):
         known: dict[str, Value] = {}
         uncertain: list[str] = []
         degraded = False
+        get, now_s = facts.get, now.mono_s
         for name, point in self._points:
-            sample = facts.get(point, now.mono_s)
-            if sample is None or not _known(sample):
+            sample = get(point, now_s)
+            value = None if sample is None else sample[1]
+            if value is None or value != value or sample is None:  # NaN is no value
                 degraded = True
                 continue
-            known[name] = sample.value
-            if sample.quality is not Quality.GOOD:
+            known[name] = value
+            if sample[2] is not Quality.GOOD:
                 uncertain.append(name)
         result = self._execute(known)
         if result is False and uncertain:
@@ -94,8 +95,3 @@ def _in_words(error: ValueError) -> str:
         return f"not a valid CEL expression: {str(error).splitlines()[0]}"
     what = found[2].split(" expecting ")[0].replace("'<EOF>'", "the end of the text")
     return f"not a valid CEL expression: {what} at character {found[1]}"
-
-
-def _known(sample: Sample) -> bool:
-    value = sample.value
-    return value is not None and not (isinstance(value, float) and math.isnan(value))

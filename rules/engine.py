@@ -148,7 +148,9 @@ class Engine:
         if slot.rule.definition.group:
             self._groups.setdefault(slot.rule.definition.group, []).append(slot)
         slot.outer = self._slots.get(slot.rule.yields_to)
-        slot.parents = [self._slots[id_] for id_ in slot.rule.definition.parents if id_ in self._slots]
+        for id_ in slot.rule.definition.parents:
+            if id_ in self._slots:
+                slot.explained_by(self._slots[id_])
         for other in (*slot.parents, *([slot.outer] if slot.outer is not None else [])):
             other.dependents.append(slot)
 

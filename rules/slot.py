@@ -16,7 +16,7 @@ Step = tuple[Alarm, Action | None]
 class Slot:
     """``outer`` stands for this one while it calls; ``parents`` explain it; ``dependents`` look at this one."""
 
-    __slots__ = ("alarm", "dependents", "due_s", "limit", "memory", "outer", "parents", "rule")
+    __slots__ = ("alarm", "dependents", "due_s", "is_guarded", "limit", "memory", "outer", "parents", "rule")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -27,16 +27,18 @@ class Slot:
         self.parents: list[Slot] = []
         self.dependents: list[Slot] = []
         self.due_s: float | None = None
+        self.is_guarded = rule.suppression is not None or rule.calendar is not None
+        """Whether something may suppress it."""
 
     @property
     def is_timed(self) -> bool:
         """Whether it must be looked at once a second though no sample came."""
         return self.rule.condition.timed or self.is_guarded
 
-    @property
-    def is_guarded(self) -> bool:
-        """Whether something may suppress it."""
-        return self.rule.suppression is not None or self.rule.calendar is not None or bool(self.parents)
+    def explained_by(self, parent: Slot) -> None:
+        """Let ``parent`` suppress it while that one calls."""
+        self.parents.append(parent)
+        self.is_guarded = True
 
     def look(self, facts: Facts, now: Instant) -> Step:
         """Return the alarm after a look at the facts."""
