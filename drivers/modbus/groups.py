@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from agent.core.model import Instant, Sample
 from drivers.modbus.plan import Block, Limits, Span
-from drivers.modbus.schedule import Answer, Schedule
+from drivers.modbus.schedule import Answer, Schedule, Search
 
 _IDLE_S = 1.0
 """A device without points is looked after that often."""
@@ -20,7 +20,7 @@ class Group:
     def __init__(self, period_s: float, phase: float, spans: Iterable[Span], limits: Limits, now_s: float) -> None:
         self.period_s = period_s
         self.next_s = now_s
-        self.started_s = now_s
+        self.search = Search()
         self._phase_s = phase * period_s
         self._schedule = Schedule(spans, limits)
         self._left: list[Block] = []
@@ -36,7 +36,7 @@ class Group:
         """Begin a poll, or go on with one; return what is known without asking: addresses that are left out."""
         if self._is_open:
             return []
-        self._is_open, self.started_s, self._answers = True, now.mono_s, []
+        self._is_open, self.search, self._answers = True, Search(), []
         probes = self._schedule.probes(now.mono_s)
         self._left = [*self._schedule.blocks, *probes]
         barred = self._schedule.barred
