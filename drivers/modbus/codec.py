@@ -121,7 +121,8 @@ class Codec:
 
     def mask(self, value: Value) -> tuple[int, int]:
         """Return which bits of the register to keep, and which to set, so that one bit becomes ``value``."""
-        bit = 1 << (self._bit or 0)
+        assert self._form is not None
+        (bit,) = self._words.unpack(self._form.pack(1 << (self._bit or 0)))
         return 0xFFFF & ~bit, bit if to_switch(value) else 0
 
     def _to_octets(self, value: Value) -> bytes:
