@@ -63,11 +63,19 @@ class Groups:
 
     def __init__(self, groups: Collection[Group]) -> None:
         self._groups = sorted(groups, key=lambda group: group.period_s)
+        self._last: Group | None = None
 
     def next(self, now_s: float) -> tuple[Group, float]:
-        """Return the group to read next, and how long to wait for its slot: the most frequent of those due."""
+        """Return the group to read next, and how long to wait for its slot: the most frequent of those due.
+
+        One that is due again although it was read just now lets the latest of the others go before it:
+        where time does not suffice for all, none is left out.
+        """
         due = [group for group in self._groups if group.is_open or group.next_s <= now_s]
-        group = due[0] if due else min(self._groups, key=lambda group: group.next_s)
+        if len(due) > 1 and due[0] is self._last:
+            del due[0]
+            due.sort(key=lambda group: group.next_s)
+        group = self._last = due[0] if due else min(self._groups, key=lambda group: group.next_s)
         return group, 0.0 if group.is_open else max(group.next_s - now_s, 0.0)
 
     def is_preempted(self, group: Group, now_s: float) -> bool:

@@ -203,6 +203,18 @@ async def test_the_cadence_is_kept_and_missed_slots_are_skipped() -> None:
         await session.close()
 
 
+async def test_a_group_that_is_always_due_leaves_no_other_out() -> None:
+    async with plant() as server:
+        points = holding(*range(20)) | {str(n): {**holding(n)[str(n)], "poll": 0.2} for n in (50, 299)}
+        session = await driver(server.port, points, poll=1e-6, max_registers=4).connect()
+        started_s, seen = time.monotonic(), list[str]()
+        while time.monotonic() - started_s < 1.0:
+            seen += [sample.point for sample in await session.read()]
+            await asyncio.sleep(0.001)
+        assert 3 <= seen.count("plc.299") <= 6 and seen.count("plc.19") > 30
+        await session.close()
+
+
 async def test_a_dead_device_delays_no_other() -> None:
     async with plant() as server, Silent() as port:
         dead, alive = driver(port, holding(1), timeout=0.5), driver(server.port, holding(1))
