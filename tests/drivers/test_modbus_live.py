@@ -205,7 +205,8 @@ async def test_the_cadence_is_kept_and_missed_slots_are_skipped() -> None:
 
 async def test_a_group_that_is_always_due_leaves_no_other_out() -> None:
     async with plant() as server:
-        points = holding(*range(20)) | {str(n): {**holding(n)[str(n)], "poll": 0.2} for n in (50, 299)}
+        slow = {str(n): {"address": {"table": "holding", "offset": n}, "poll": 0.2} for n in (50, 299)}
+        points = {**holding(*range(20)), **slow}
         session = await driver(server.port, points, poll=1e-6, max_registers=4).connect()
         started_s, seen = time.monotonic(), list[str]()
         while time.monotonic() - started_s < 1.0:
