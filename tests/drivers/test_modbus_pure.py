@@ -295,6 +295,13 @@ def test_what_is_no_number_is_no_value(registers: list[int], word: str) -> None:
         ({}, "7", "'7' is not a number"),
         ({"type": "string", "length": 1}, "PUMP", "'PUMP' does not fit into string"),
         ({"type": "string"}, "泵", "does not fit into string"),
+        ({"type": "string"}, None, "None is no text"),
+        ({"type": "float64", "scale": 1e-300}, 1e300, "beyond what 'scale' lets pass"),
+        ({"type": "float32", "scale": 1e-300}, -1e300, "beyond what 'scale' lets pass"),
+        ({"control": 256}, 256, "does not fit beside 'control: 256'"),
+        ({"control": 256, "type": "int16"}, -1, "does not fit beside 'control: 256'"),
+        ({"type": "bcd16"}, -1, "does not fit into bcd16"),
+        ({"type": "int16", "scale": 0.1}, 3276.8, "does not fit into int16"),
     ],
 )
 def test_what_cannot_be_written(options: dict[str, object], value: float, message: str) -> None:
