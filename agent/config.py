@@ -197,9 +197,14 @@ class _Reader:
         points = {name: point for name in self._names(*where, "points") if (point := self._point(id_, name, kind))}
         own = {key: value for key, value in data.items() if key not in ("protocol", "points")}
         options = self._model(kind.device, where, own)
-        if options is not None and options.heartbeat is not None:
+        if options is None:
+            return None
+        if options.heartbeat is not None:
             self._heartbeat(id_, options.heartbeat)
-        return DeviceConfig(id_, kind, options, points) if options is not None else None
+        for name, point in points.items():
+            if fault := options.point_fault(point):
+                self._fault((*where, "points", name), fault)
+        return DeviceConfig(id_, kind, options, points)
 
     def _heartbeat(self, device: str, name: str) -> None:
         known = self._point_names.get(f"{device}.{name}")

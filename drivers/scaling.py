@@ -56,7 +56,10 @@ class Scaling:
             raise ValueError(f"{value!r} is not a number{known}")
         if self._clamp is not None and not self._clamp[0] <= value <= self._clamp[1]:
             raise ValueError(f"{value!r} is not between {self._clamp[0]:g} and {self._clamp[1]:g}")
-        return (value - self._offset) / self._scale if self._is_linear else value
+        raw = (value - self._offset) / self._scale if self._is_linear else value
+        if not math.isfinite(raw):
+            raise ValueError(f"{value!r} is beyond what 'scale' lets pass")
+        return raw
 
     def _linear(self, raw: int | float) -> int | float:
         value = raw * self._scale + self._offset

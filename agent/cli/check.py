@@ -6,12 +6,12 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from agent.app.plan import Plan, load_plan
 from agent.cli.field import raw as octets
-from agent.cli.field.reading import Reading, all_bad, read_device, reading_of, report
+from agent.cli.field.reading import UNREADABLE, Reading, all_bad, read_device, reading_of, report
 from agent.cli.field.target import beside_the_agent, targets
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, NotConnected
@@ -20,6 +20,11 @@ from agent.core.ports import Driver
 from agent.logs import configure
 
 FAULTS = 1
+_OF_A_MODULE = {
+    "watchdog_ok": (True, "the module's watchdog is off: if the gateway dies, its outputs stay as they are"),
+    "safe_mode": (False, "the module is in its safe mode and ignores what is written; the agent clears it"),
+}
+"""What an I/O module tells of itself, what it should be, and what it means if it is not."""
 _CAMERA_LIMIT_S = 20.0
 
 
@@ -33,7 +38,8 @@ def check(site: Path, connect: bool, as_json: bool, raw: bool = False) -> int:
         _summarise(plan, as_json)
         return 0
     configure()
-    status = report(asyncio.run(read_all(plan)), as_json)
+    readings = [_judged(reading) for reading in asyncio.run(read_all(plan))]
+    status = report(readings, as_json) or (UNREADABLE if any(_is_wrong(each) for each in readings) else 0)
     if not as_json:
         inspections = asyncio.run(octets.inspect(targets(str(site), [])))
         octets.show(inspections) if raw else octets.show_hints(inspections)
@@ -43,18 +49,29 @@ def check(site: Path, connect: bool, as_json: bool, raw: bool = False) -> int:
 async def read_all(plan: Plan) -> list[Reading]:
     """Read every point of every device once; devices at the same time, a device that fails alone."""
     units = {id_: info.unit for id_, info in plan.points.items()}
-    devices = [read_device(_driver(plan, id_), _own(plan, id_), units) for id_ in plan.site.devices]
+    devices = [read_device(driver, _own(plan, id_, driver), units) for id_, driver in _drivers(plan).items()]
     cameras = [_read_camera(plan.drivers[id_], units) for id_ in plan.site.cameras]
     return [reading for readings in await asyncio.gather(*devices, *cameras) for reading in readings]
 
 
-def _driver(plan: Plan, device: str) -> Driver:
-    return beside_the_agent(plan.site.devices[device]).build(SystemClock())
+def _drivers(plan: Plan) -> dict[str, Driver]:
+    return {id_: beside_the_agent(config).build(SystemClock()) for id_, config in plan.site.devices.items()}
 
 
-def _own(plan: Plan, device: str) -> list[str]:
-    """Return the points that the site's file names, without those that a driver adds of itself."""
-    return [f"{device}.{name}" for name in plan.site.devices[device].points]
+def _own(plan: Plan, device: str, driver: Driver) -> list[str]:
+    """Return the points that the site's file names, and what an I/O module tells of itself."""
+    named = {f"{device}.{name}" for name in (*plan.site.devices[device].points, *_OF_A_MODULE)}
+    return [point.id for point in driver.points if point.id in named]
+
+
+def _is_wrong(reading: Reading) -> bool:
+    wanted, _ = _OF_A_MODULE.get(reading.point.rpartition(".")[2], (reading.value, ""))
+    return reading.value is not None and reading.value != wanted
+
+
+def _judged(reading: Reading) -> Reading:
+    """Say what it means if a module does not guard its outputs."""
+    return replace(reading, reason=_OF_A_MODULE[reading.point.rpartition(".")[2]][1]) if _is_wrong(reading) else reading
 
 
 async def _read_camera(driver: Driver, units: dict[str, str]) -> list[Reading]:

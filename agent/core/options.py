@@ -43,3 +43,7 @@ class DeviceOptions(Options):
     refresh: bool = Field(
         default=False, description="write every output at each cycle: for a module whose watchdog counts writes"
     )
+
+    def point_fault(self, _point: PointOptions) -> str:
+        """Return why a point does not go with this device, empty if it does."""
+        return ""

@@ -100,15 +100,14 @@ class Bus:
         ``meanwhile`` is called once the request is on its way: the time in which the device works is free.
         """
         while True:
-            if self._demotion.is_of_use:
-                await self._allowed(unit)
+            await self._rested(unit)
             async with self._turns.take(unit.number, is_urgent):
                 if link is None or link is not self._link:
                     raise NotConnected(f"no answer from {self.endpoint}: the connection was lost")
-                if self._demotion.is_of_use and self._demotion.rests.get(unit.number, 0.0) > time.monotonic():
-                    continue  # another request to this unit failed while we waited for the turn
-                if self._quiet_s or unit.pause_s:
-                    await self._silence(unit)
+                if self._must_rest(unit):
+                    continue  # another request to this unit was made, or failed, while we waited for the turn
+                if self._quiet_s:
+                    await self._silence()
                 return await self._transact(link, unit, request, meanwhile)
 
     async def _open(self, unit: Unit, asked_s: float) -> Link:
@@ -117,6 +116,7 @@ class Bus:
         if failed_s > asked_s:
             raise NotConnected(reason)
         self._missed = 0
+        self._buffer.clear()
         try:
             link = await self._opens(self._on_data, self._on_lost)
         except NotConnected as error:
@@ -130,13 +130,13 @@ class Bus:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
         self._asked = _Open(unit.number, self._transaction, request, answer)
-        self._buffer.clear()
+        self._framing.overhear(self._buffer)
         started_s = time.monotonic()
         timer = loop.call_later(unit.timeout_s, _give_up, answer)
-        link.send(self._framing.wrap(unit.number, self._transaction, request.pdu))
-        if meanwhile is not None:
-            meanwhile()
         try:
+            link.send(self._framing.wrap(unit.number, self._transaction, request.pdu))
+            if meanwhile is not None:
+                meanwhile()
             pdu = await answer
         except TimeoutError:
             self._missed_by(unit, time.monotonic() - started_s)
@@ -153,15 +153,18 @@ class Bus:
         return pdu
 
     def _on_data(self, data: bytes) -> None:
-        asked = self._asked
-        if asked is None or asked.answer.done():
-            return  # too late, or another master's talk
         self._buffer += data
         try:
-            pdu = self._framing.find(self._buffer, asked.unit, asked.transaction, asked.request)
+            self._understand(self._asked)
         except ValueError as error:
             self._drop(str(error))
+
+    def _understand(self, asked: _Open | None) -> None:
+        """See whether the answer has come. Raises ValueError for what cannot be Modbus."""
+        if asked is None or asked.answer.done():
+            self._framing.overhear(self._buffer)  # too late, or another master's talk
             return
+        pdu = self._framing.find(self._buffer, asked.unit, asked.transaction, asked.request)
         if pdu is not None and asked.request.is_answered_by(pdu):
             asked.answer.set_result(pdu)
         elif pdu is not None:
@@ -201,8 +204,22 @@ class Bus:
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 
-    async def _silence(self, unit: Unit) -> None:
-        wait_s = max(self._quiet_s, self._paused_s.get(unit.number, 0.0)) - time.monotonic()
+    async def _rested(self, unit: Unit) -> None:
+        """Wait until ``unit`` may be asked; nobody else waits meanwhile, the turn is taken afterwards."""
+        if self._demotion.is_of_use:
+            await self._allowed(unit)
+        if unit.pause_s:
+            await asyncio.sleep(max(self._paused_s.get(unit.number, 0.0) - time.monotonic(), 0.0))
+
+    def _must_rest(self, unit: Unit) -> bool:
+        if not (self._demotion.is_of_use or unit.pause_s):
+            return False
+        until_s = max(self._demotion.rests.get(unit.number, 0.0), self._paused_s.get(unit.number, 0.0))
+        return until_s > time.monotonic()
+
+    async def _silence(self) -> None:
+        """Let the line rest."""
+        wait_s = self._quiet_s - time.monotonic()
         if wait_s > 0:
             await asyncio.sleep(wait_s)
 

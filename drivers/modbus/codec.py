@@ -115,17 +115,23 @@ class Codec:
     def encode(self, value: Value) -> list[int]:
         """Return the registers to write. Raises ValueError for a value that does not fit."""
         try:
-            return [register | self._control for register in self._words.unpack(self._to_octets(value))]
+            found = self._words.unpack(self._to_octets(value))
         except (struct.error, OverflowError, UnicodeEncodeError):
             raise ValueError(f"{value!r} does not fit into {self.kind}") from None
+        if any(register & self._control for register in found):
+            raise ValueError(f"{value!r} does not fit beside 'control: {self._control}'")
+        return [register | self._control for register in found]
 
     def mask(self, value: Value) -> tuple[int, int]:
         """Return which bits of the register to keep, and which to set, so that one bit becomes ``value``."""
-        bit = 1 << (self._bit or 0)
+        assert self._form is not None
+        (bit,) = self._words.unpack(self._form.pack(1 << (self._bit or 0)))
         return 0xFFFF & ~bit, bit if to_switch(value) else 0
 
     def _to_octets(self, value: Value) -> bytes:
         if self._form is None:
+            if value is None:
+                raise ValueError("None is no text")
             return str(value).encode(self._encoding).ljust(self.size, b"\0")
         raw = self.scaling.invert(value)
         number = raw if self.kind.startswith("float") else round(raw)

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from agent.core.durations import Duration
-from agent.core.options import DeviceOptions, Options
+from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.secrets import File
 from drivers.modbus.modules import Module
+from drivers.modbus.options import ModbusPoint
 
 _UNSTABLE = re.compile(r"/dev/tty(USB|ACM)\d+")
 
@@ -46,7 +47,7 @@ class ModbusDevice(DeviceOptions):
     unit: int = Field(default=1, ge=0, le=255)
     poll: Duration = Field(default=1.0, gt=0)
     timeout: Duration = Field(default=0.5, gt=0)
-    max_registers: int = Field(default=125, ge=4, le=125, description="in one request")
+    max_registers: int = Field(default=125, ge=1, le=125, description="in one request")
     max_bits: int = Field(default=2000, ge=1, le=2000, description="in one request")
     max_hole: int | None = Field(
         default=None, ge=0, le=124, description="registers read in vain to save a request; None: by what they cost"
@@ -61,6 +62,15 @@ class ModbusDevice(DeviceOptions):
     def endpoint(self) -> str:
         """What people call the line that the unit is on."""
         raise NotImplementedError
+
+    def point_fault(self, point: PointOptions) -> str:
+        """A value is never torn, so one request must hold it."""
+        if not isinstance(point, ModbusPoint) or point.address.table.is_bits or point.count <= self.max_registers:
+            return ""
+        return (
+            f"a {point.kind} takes {point.count} registers in one request, "
+            f"and 'max_registers' of the device is {self.max_registers}"
+        )
 
     @model_validator(mode="after")
     def _keeps_its_module_alive(self) -> ModbusDevice:

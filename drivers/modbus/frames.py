@@ -33,6 +33,9 @@ class Framing(Protocol):
         be this protocol at all.
         """
 
+    def overhear(self, buffer: bytearray) -> None:
+        """Throw away what came while nobody waited, but for the beginning of a frame whose end is still to come."""
+
 
 class TcpFraming:
     """The header of Modbus TCP: transaction, protocol 0, length, unit."""
@@ -45,17 +48,30 @@ class TcpFraming:
 
     def find(self, buffer: bytearray, unit: int, transaction: int, _request: Request) -> bytes | None:
         """See Framing. Frames of other transactions came too late, and are dropped."""
-        while len(buffer) >= 8:
-            number, protocol, length, sender = _MBAP.unpack_from(buffer)
-            if protocol != 0 or not 2 <= length <= 254:
-                raise ValueError("it does not speak Modbus TCP")
-            if len(buffer) < 6 + length:
-                return None
-            pdu = bytes(buffer[7 : 6 + length])
-            del buffer[: 6 + length]
+        while (frame := _take(buffer)) is not None:
+            number, sender, pdu = frame
             if number == transaction and sender == unit:
                 return pdu  # whether it fits the request or not: frames are whole, the line is in order
         return None
+
+    def overhear(self, buffer: bytearray) -> None:
+        """See Framing. A late answer may arrive in pieces, and its rest is not the head of the next one."""
+        while _take(buffer) is not None:
+            pass
+
+
+def _take(buffer: bytearray) -> tuple[int, int, bytes] | None:
+    """Take a whole frame off ``buffer``: its transaction, unit and PDU. Raises ValueError for what is none."""
+    if len(buffer) < 8:
+        return None
+    number, protocol, length, sender = _MBAP.unpack_from(buffer)
+    if protocol != 0 or not 2 <= length <= 254:
+        raise ValueError("it does not speak Modbus TCP")
+    if len(buffer) < 6 + length:
+        return None
+    pdu = bytes(buffer[7 : 6 + length])
+    del buffer[: 6 + length]
+    return number, sender, pdu
 
 
 class RtuFraming:
@@ -73,6 +89,10 @@ class RtuFraming:
         found = _search(buffer, unit, request.head, request.size) or _search(buffer, unit, request.refusal, 2)
         _forget(buffer, found)
         return found
+
+    def overhear(self, buffer: bytearray) -> None:
+        """See Framing. A frame is found wherever it begins."""
+        buffer.clear()
 
 
 class AsciiFraming:
@@ -95,6 +115,10 @@ class AsciiFraming:
                 return frame[1:-1]
         buffer[:] = rest[-LONGEST:]
         return None
+
+    def overhear(self, buffer: bytearray) -> None:
+        """See Framing. A frame is found wherever it begins."""
+        buffer.clear()
 
 
 FRAMINGS: dict[str, type[Framing]] = {"tcp": TcpFraming, "rtu": RtuFraming, "ascii": AsciiFraming}

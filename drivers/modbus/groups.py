@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from agent.core.model import Instant, Sample
 from drivers.modbus.plan import Block, Limits, Span
-from drivers.modbus.schedule import Answer, Schedule
+from drivers.modbus.schedule import Answer, Schedule, Search
 
 _IDLE_S = 1.0
 """A device without points is looked after that often."""
@@ -20,7 +20,7 @@ class Group:
     def __init__(self, period_s: float, phase: float, spans: Iterable[Span], limits: Limits, now_s: float) -> None:
         self.period_s = period_s
         self.next_s = now_s
-        self.started_s = now_s
+        self.search = Search()
         self._phase_s = phase * period_s
         self._schedule = Schedule(spans, limits)
         self._left: list[Block] = []
@@ -36,7 +36,7 @@ class Group:
         """Begin a poll, or go on with one; return what is known without asking: addresses that are left out."""
         if self._is_open:
             return []
-        self._is_open, self.started_s, self._answers = True, now.mono_s, []
+        self._is_open, self.search, self._answers = True, Search(), []
         probes = self._schedule.probes(now.mono_s)
         self._left = [*self._schedule.blocks, *probes]
         barred = self._schedule.barred
@@ -63,11 +63,19 @@ class Groups:
 
     def __init__(self, groups: Collection[Group]) -> None:
         self._groups = sorted(groups, key=lambda group: group.period_s)
+        self._last: Group | None = None
 
     def next(self, now_s: float) -> tuple[Group, float]:
-        """Return the group to read next, and how long to wait for its slot: the most frequent of those due."""
+        """Return the group to read next, and how long to wait for its slot: the most frequent of those due.
+
+        One that is due again although it was read just now lets the latest of the others go before it:
+        where time does not suffice for all, none is left out.
+        """
         due = [group for group in self._groups if group.is_open or group.next_s <= now_s]
-        group = due[0] if due else min(self._groups, key=lambda group: group.next_s)
+        if len(due) > 1 and due[0] is self._last:
+            del due[0]
+            due.sort(key=lambda group: group.next_s)
+        group = self._last = due[0] if due else min(self._groups, key=lambda group: group.next_s)
         return group, 0.0 if group.is_open else max(group.next_s - now_s, 0.0)
 
     def is_preempted(self, group: Group, now_s: float) -> bool:

@@ -21,6 +21,8 @@ _REASONS = {
     **BUSY,
     **GONE,
 }
+_NO_CODE = 0x100
+"""Stands for the exception code 0, which some devices send though there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,12 @@ class Request:
 
 def exception_code(answer: bytes) -> int:
     """Return the exception that an answer carries, 0 if it carries none."""
-    return answer[1] if answer[0] & _EXCEPTION else 0
+    return (answer[1] or _NO_CODE) if answer[0] & _EXCEPTION else 0
 
 
 def reason(code: int) -> str:
     """Say an exception in words."""
-    return f"Modbus exception {code}: {_REASONS.get(code, 'unknown')}"
+    return f"Modbus exception {code % _NO_CODE}: {_REASONS.get(code, 'unknown')}"
 
 
 def read(table: Table, offset: int, count: int) -> Request:

@@ -7,7 +7,7 @@ finds the partition of the points into blocks whose sum is least.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -72,6 +72,10 @@ class Block:
         """The first offset behind it."""
         return self.offset + self.count
 
+    def holds(self, other: Block) -> bool:
+        """Tell whether it reads all that ``other`` reads."""
+        return self.table is other.table and self.offset <= other.offset and other.end <= self.end
+
 
 def plan(spans: Iterable[Span], limits: Limits) -> list[Block]:
     """Return blocks that contain every span whole. Only a span that is itself too large exceeds a limit."""
@@ -93,22 +97,27 @@ def split(block: Block, limits: Limits) -> list[Block]:
     return [half for spans in halves for half in plan(spans, limits)]
 
 
-def joined(blocks: Iterable[Block], limits: Limits) -> list[Block]:
-    """Join blocks that touch: what can be read apart can be read together, as far as one request reaches."""
+def joined(blocks: Iterable[Block], limits: Limits, torn: Collection[Block] = ()) -> list[Block]:
+    """Join blocks that touch: what can be read apart can be read together, as far as one request reaches.
+
+    No block comes out that holds the whole of one that is ``torn``.
+    """
     found: list[Block] = []
     for block in sorted(blocks, key=lambda each: (each.table, each.offset)):
-        last = found[-1] if found else None
-        if last is None or not _touch(last, block, limits):
+        both = _together(found[-1], block) if found else None
+        if both is None or both.count > limits.most(both.table) or any(map(both.holds, torn)):
             found.append(block)
-            continue
-        end = max(last.end, block.end)
-        found[-1] = Block(last.table, last.offset, end - last.offset, last.spans + block.spans)
+        else:
+            found[-1] = both
     return found
 
 
-def _touch(last: Block, block: Block, limits: Limits) -> bool:
-    reach = max(last.end, block.end) - last.offset
-    return last.table is block.table and block.offset <= last.end and reach <= limits.most(block.table)
+def _together(last: Block, block: Block) -> Block | None:
+    """Return two blocks as one, None if they do not touch."""
+    if last.table is not block.table or block.offset > last.end:
+        return None
+    count = max(last.end, block.end) - last.offset
+    return Block(last.table, last.offset, count, last.spans + block.spans)
 
 
 def _cheapest(spans: list[Span], limits: Limits) -> list[Block]:

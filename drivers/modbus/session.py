@@ -18,11 +18,8 @@ from drivers.modbus.inspection import inspection
 from drivers.modbus.link import Link
 from drivers.modbus.plan import Block, Limits, plan, split
 from drivers.modbus.reader import Reader, Wired, reader_of
-from drivers.modbus.schedule import Answer
+from drivers.modbus.schedule import Answer, Search
 from drivers.modbus.writing import steps
-
-ISOLATE_S = 1.0
-"""Longest time that one poll spends on finding bad addresses; the next one goes on with it."""
 
 
 class Prepared(NamedTuple):
@@ -55,7 +52,7 @@ class ModbusSession:
             raise NotConnected(f"no answer from {self._bus.endpoint}: the connection was lost")
         harvest = Harvest(self._reader, group.begin(self._clock.now()))
         while (block := group.next_block()) is not None:
-            group.took(await self._resolve(block, harvest, group.started_s + ISOLATE_S))
+            group.took(await self._resolve(block, harvest, group.search))
             if self._groups.is_preempted(group, self._clock.now().mono_s):
                 return harvest.samples()
         group.finish(self._clock.now().mono_s)
@@ -64,10 +61,9 @@ class ModbusSession:
     async def fetch(self, points: Collection[str]) -> Sequence[Sample]:
         """Read these points now, before any poll that waits for its turn."""
         blocks = plan([self._wired[point].span for point in points], self._limits)
-        until_s = self._clock.now().mono_s + ISOLATE_S
-        harvest = Harvest(self._reader)
+        harvest, search = Harvest(self._reader), Search()
         for block in blocks:
-            await self._resolve(block, harvest, until_s, is_urgent=True)
+            await self._resolve(block, harvest, search, is_urgent=True)
         return harvest.samples()
 
     async def write(self, point: str, value: Value) -> None:
@@ -108,19 +104,20 @@ class ModbusSession:
             await asyncio.sleep(wait_s)
         return group
 
-    async def _resolve(self, block: Block, harvest: Harvest, until_s: float, is_urgent: bool = False) -> list[Answer]:
+    async def _resolve(self, block: Block, harvest: Harvest, search: Search, is_urgent: bool = False) -> list[Answer]:
         """Read a block; what the device refuses is halved until only the bad addresses are left without a value."""
         answer = await self._ask(self._prepared(block).request, is_urgent, meanwhile=harvest.decode)
         code, now = pdu.exception_code(answer), self._clock.now()
         if not code:
             harvest.add(block, answer, now)
             return [Answer(block)]
-        reason, is_busy = pdu.reason(code), code in pdu.BUSY
-        if len(block.spans) == 1 or is_busy or now.mono_s >= until_s:
+        is_single, is_busy = len(block.spans) == 1, code in pdu.BUSY
+        if is_single or is_busy or search.is_over(now.mono_s):
+            reason = pdu.reason(code)
             harvest.bad(block, reason, now)
-            return [Answer(block, reason if len(block.spans) == 1 and not is_busy else "")]
+            return [Answer(block, reason) if is_single and not is_busy else Answer(block, is_open=True)]
         halves = split(block, self._limits)
-        return [answer for half in halves for answer in await self._resolve(half, harvest, until_s, is_urgent)]
+        return [answer for half in halves for answer in await self._resolve(half, harvest, search, is_urgent)]
 
     async def _ask(
         self, request: pdu.Request, is_urgent: bool = False, meanwhile: Callable[[], None] | None = None

@@ -85,3 +85,19 @@ def test_connect_reads_each_point_once_and_a_dead_device_is_a_row(tmp_path: Path
     assert rows["gone.speed"]["quality"] == "bad" and "127.0.0.1:1" in rows["gone.speed"]["reason"]
     table = check(write(tmp_path, server.port), "--connect")
     assert "plc.seven" in table.stdout and "Traceback" not in table.stderr
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("register", "is_on"), [(40001, False), (40002, True)])
+def test_connect_tells_of_a_module_whose_watchdog_is_off(
+    tmp_path: Path, server: Server, register: int, is_on: bool
+) -> None:
+    site = Path(write(tmp_path, server.port, "rules: []\n"))
+    (tmp_path / "io.yaml").write_text(f"name: Mine\nsource: a test\nwatchdog: {{address: {register}}}\n")
+    text = site.read_text().partition("      beyond")[0]
+    site.write_text(text.replace("    points:", "    module: io.yaml\n    points:"))
+    done = check(str(site), "--connect", "--json")
+    found = {each["point"]: each for each in json.loads(done.stdout)}
+    assert done.returncode == (0 if is_on else 2), done.stderr
+    assert found["plc.watchdog_ok"]["value"] is is_on and found["plc.seven"]["value"] == 7
+    assert ("watchdog is off" in found["plc.watchdog_ok"]["reason"]) is not is_on

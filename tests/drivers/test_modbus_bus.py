@@ -234,10 +234,13 @@ def test_a_network_name_that_is_none_is_not_connected() -> None:
 
 
 class Gateway:
-    """A Modbus TCP gateway: unit n answers n in every register; ``odd`` makes of a right answer what it sends."""
+    """A Modbus TCP gateway: unit n answers n in every register; ``odd`` makes of a right answer what it sends.
 
-    def __init__(self, odd: dict[int, Callable[[bytes], bytes]]) -> None:
-        self._odd = odd
+    Half of the answers of units that are ``late_s`` comes at once.
+    """
+
+    def __init__(self, odd: dict[int, Callable[[bytes], bytes]], late_s: dict[int, float] | None = None) -> None:
+        self._odd, self._late_s = odd, late_s or {}
         self.connections = 0
         self._server: asyncio.Server | None = None
 
@@ -261,7 +264,12 @@ class Gateway:
                 number, _, _, unit, function, _, count = struct.unpack(">HHHBBHH", await reader.readexactly(12))
                 pdu_ = struct.pack(f">BB{count}H", function, 2 * count, *[unit] * count)
                 pdu_ = self._odd.get(unit, bytes)(pdu_)
-                writer.write(struct.pack(">HHHB", number, 0, len(pdu_) + 1, unit) + pdu_)
+                frame = struct.pack(">HHHB", number, 0, len(pdu_) + 1, unit) + pdu_
+                if unit in self._late_s:
+                    writer.write(frame[:9])
+                    await asyncio.sleep(self._late_s[unit])
+                    frame = frame[9:]
+                writer.write(frame)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ POINTS = {
     "flag": {"address": {"table": "holding", "offset": 40}, "bit": 5, "writable": True},
     "mark": {"address": {"table": "holding", "offset": 40}, "bit": 9, "write": "read-modify-write", "writable": True},
     "flags": {"address": {"table": "holding", "offset": 40}},
+    "turned": {"address": {"table": "holding", "offset": 41}, "bit": 0, "word_order": "BADC", "writable": True},
+    "raw": {"address": {"table": "holding", "offset": 41}},
 }
 
 
@@ -84,6 +86,8 @@ async def test_a_serial_line_its_writes_and_its_bits(cable: Server, slave: Path,
         for point, value in (("flag", True), ("mark", True), ("flag", False)):
             await session.write(f"plc.{point}", value)
         assert [sample.value for sample in await session.fetch(["plc.flags"])] == [40 & ~32 | 512]
+        await session.write("plc.turned", True)
+        assert [sample.value for sample in await session.fetch(["plc.turned", "plc.raw"])] == [True, 41 | 256]
         await session.close()
     finally:
         plc.kill()

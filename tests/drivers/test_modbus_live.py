@@ -19,7 +19,7 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality, Sample
 from agent.core.ports import Driver, Session
 from drivers import REGISTRY
-from drivers.modbus.session import ISOLATE_S
+from drivers.modbus.schedule import ISOLATE_S
 from tests.drivers.rigs import Rig, Silent, libmodbus
 from tests.servers.process import free_port
 
@@ -56,6 +56,7 @@ class Plant:
         self.spoiled: dict[int, ExcCodes] = {}
         self.requests: list[tuple[int, int]] = []
         self.delay_s = 0.0
+        self.most = 125
 
     async def answer(
         self,
@@ -68,6 +69,8 @@ class Plant:
     ) -> ExcCodes | None:
         self.requests.append((address, count))
         await asyncio.sleep(self.delay_s)
+        if count > self.most:
+            return ExcCodes.ILLEGAL_VALUE
         spoiled = (each for register, each in self.spoiled.items() if address <= register < address + count)
         return next(spoiled, None)
 
@@ -134,6 +137,37 @@ async def test_finding_many_bad_addresses_on_a_slow_device_does_not_hold_up_the_
         await session.close()
 
 
+async def test_a_bad_address_is_found_however_slow_the_device_is() -> None:
+    async with plant() as server:
+        server.spoiled, server.delay_s = {0: ExcCodes.ILLEGAL_ADDRESS}, 0.2
+        session = await driver(server.port, holding(*range(120)), timeout=2.0).connect()
+        await batches(session, 2)
+        (samples,) = await batches(session, 1)
+        assert [sample.point for sample in samples if sample.value is None] == ["plc.0"]
+        await session.close()
+
+
+async def test_a_bad_address_is_found_behind_blocks_that_take_long() -> None:
+    async with plant() as server:
+        server.spoiled, server.delay_s = {80: ExcCodes.ILLEGAL_ADDRESS}, 0.13
+        session = await driver(server.port, holding(*range(81)), timeout=2.0, max_registers=8).connect()
+        (samples,) = await batches(session, 1)
+        assert [sample.point for sample in samples if sample.value is None] == ["plc.80"]
+        await session.close()
+
+
+async def test_a_device_that_takes_less_than_its_options_say_is_not_asked_for_more_again_and_again() -> None:
+    async with plant() as server:
+        server.most = 32
+        session = await driver(server.port, holding(*range(120)), poll=0.01).connect()
+        for samples in await batches(session, 8):
+            assert all(sample.value == 7 for sample in samples)
+        server.requests.clear()
+        await batches(session, 3)
+        assert all(count <= 32 for _, count in server.requests) and len(server.requests) <= 3 * 6, server.requests
+        await session.close()
+
+
 async def test_a_busy_device_is_asked_again_at_the_next_poll() -> None:
     async with plant() as server:
         session = await driver(server.port, holding(1, 2)).connect()
@@ -166,6 +200,19 @@ async def test_the_cadence_is_kept_and_missed_slots_are_skipped() -> None:
         late_s = time.monotonic()
         await batches(session, 3)
         assert 0.1 < time.monotonic() - late_s < 0.32, "one at once, two at their slots, none made up for"
+        await session.close()
+
+
+async def test_a_group_that_is_always_due_leaves_no_other_out() -> None:
+    async with plant() as server:
+        slow = {str(n): {"address": {"table": "holding", "offset": n}, "poll": 0.2} for n in (50, 299)}
+        points = {**holding(*range(20)), **slow}
+        session = await driver(server.port, points, poll=1e-6, max_registers=4).connect()
+        started_s, seen = time.monotonic(), list[str]()
+        while time.monotonic() - started_s < 1.0:
+            seen += [sample.point for sample in await session.read()]
+            await asyncio.sleep(0.001)
+        assert 3 <= seen.count("plc.299") <= 6 and seen.count("plc.19") > 30
         await session.close()
 
 

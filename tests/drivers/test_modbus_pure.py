@@ -15,7 +15,7 @@ from drivers.modbus.address import Table
 from drivers.modbus.codec import Codec, Octets
 from drivers.modbus.options import REGISTERS, ModbusPoint
 from drivers.modbus.plan import Block, Limits, Span, cost_s, joined, plan, split
-from drivers.modbus.schedule import RETRY_S, Answer, Schedule
+from drivers.modbus.schedule import FORGET_S, RETRY_S, Answer, Schedule
 
 SPANS = st.lists(
     st.builds(
@@ -100,11 +100,16 @@ def test_a_register_is_never_asked_for_in_two_blocks(offsets: list[int], limits:
     assert all(times == 1 for times in read.values())
 
 
-@given(st.sets(st.integers(min_value=0, max_value=300), min_size=1), st.integers(min_value=0, max_value=20))
-def test_no_register_is_read_twice(offsets: set[int], hole: int) -> None:
-    blocks = plan([Span(Table.HOLDING, offset, 1, str(offset)) for offset in offsets], Limits(max_hole=hole))
+@given(
+    st.sets(st.integers(min_value=0, max_value=300), min_size=1),
+    st.integers(min_value=0, max_value=20),
+    st.integers(min_value=1, max_value=125),
+)
+def test_no_register_is_read_twice(offsets: set[int], hole: int, most: int) -> None:
+    limits = Limits(max_hole=hole, max_registers=most)
+    blocks = plan([Span(Table.HOLDING, offset, 1, str(offset)) for offset in offsets], limits)
     read = Counter(offset for block in blocks for offset in range(block.offset, block.end))
-    assert not read or max(read.values()) == 1
+    assert max(read.values()) == 1 and max(block.count for block in blocks) <= most
 
 
 @given(SPANS, LIMITS)
@@ -141,15 +146,43 @@ def test_a_refused_address_is_cut_out_and_let_in_again() -> None:
     assert _served(schedule) == [["0", "1", "2", "3", "4"]] and not schedule.barred
 
 
+def test_a_block_that_was_refused_as_a_whole_is_not_asked_for_again_until_that_is_old() -> None:
+    schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(4)], Limits())
+    (whole,) = schedule.blocks
+    schedule.settle([Answer(half) for half in split(whole, Limits())], 0.0)
+    assert len(schedule.blocks) == 2, "each half is read, the whole is not"
+    for now_s, blocks in ((FORGET_S - 1, 2), (FORGET_S, 1)):
+        schedule.settle([Answer(block) for block in schedule.blocks], now_s)
+        assert len(schedule.blocks) == blocks
+
+
+def test_what_is_not_decided_yet_is_not_joined_with_what_was_read() -> None:
+    schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(8)], Limits())
+    (whole,) = schedule.blocks
+    left, right = split(whole, Limits())
+    schedule.settle([Answer(left, is_open=True), Answer(right)], 0.0)
+    schedule.settle([*map(Answer, split(left, Limits())), Answer(right)], 1.0)
+    assert _served(schedule) == [["0", "1"], ["2", "3", "4", "5", "6", "7"]]
+
+
+def test_what_recovers_together_is_asked_for_in_few_requests() -> None:
+    schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(200)], Limits())
+    answers = [answer for block in schedule.blocks for answer in _answers(block, "")]
+    schedule.settle([Answer(answer.block, "no") for answer in answers], 0.0)
+    (probe,) = schedule.probes(RETRY_S)
+    schedule.settle([Answer(probe)], RETRY_S)
+    assert len(schedule.probes(RETRY_S)) == 2
+
+
 def test_bad_addresses_are_probed_one_at_a_time_but_recover_together() -> None:
     schedule = Schedule([Span(Table.HOLDING, offset, 1, str(offset)) for offset in range(3)], Limits())
     (whole,) = schedule.blocks
     schedule.settle([Answer(answer.block, "no") for answer in _answers(whole, "")], 0.0)
     (probe,) = schedule.probes(RETRY_S)
     schedule.settle([Answer(probe)], RETRY_S)
-    rest = schedule.probes(RETRY_S)
-    assert len(rest) == 2, "the device is back: ask for the rest at once"
-    schedule.settle([Answer(probe), *(Answer(block, "no") for block in rest)], RETRY_S)
+    (rest,) = schedule.probes(RETRY_S)
+    assert len(rest.spans) == 2, "the device is back: ask for the rest at once"
+    schedule.settle([Answer(probe), *(Answer(part.block, "no") for part in _answers(rest, ""))], RETRY_S)
     assert schedule.probes(RETRY_S) == [], "but not again and again"
 
 
@@ -262,6 +295,13 @@ def test_what_is_no_number_is_no_value(registers: list[int], word: str) -> None:
         ({}, "7", "'7' is not a number"),
         ({"type": "string", "length": 1}, "PUMP", "'PUMP' does not fit into string"),
         ({"type": "string"}, "泵", "does not fit into string"),
+        ({"type": "string"}, None, "None is no text"),
+        ({"type": "float64", "scale": 1e-300}, 1e300, "beyond what 'scale' lets pass"),
+        ({"type": "float32", "scale": 1e-300}, -1e300, "beyond what 'scale' lets pass"),
+        ({"control": 256}, 256, "does not fit beside 'control: 256'"),
+        ({"control": 256, "type": "int16"}, -1, "does not fit beside 'control: 256'"),
+        ({"type": "bcd16"}, -1, "does not fit into bcd16"),
+        ({"type": "int16", "scale": 0.1}, 3276.8, "does not fit into int16"),
     ],
 )
 def test_what_cannot_be_written(options: dict[str, object], value: float, message: str) -> None:

@@ -93,6 +93,8 @@ def test_words_clamps_bcd_and_masks() -> None:
     assert [level.convert(raw) for raw in (-4, 20, 999)] == [0, 10.0, 100]
     assert Codec(point(0, type="bcd32")).encode(12345678) == [0x1234, 0x5678]
     assert Codec(point(0, bit=3)).mask(True) == (0xFFF7, 8) and Codec(point(0, bit=3)).mask(False) == (0xFFF7, 0)
+    for order, put in (("CDAB", 8), ("BADC", 0x800), ("DCBA", 0x800)):
+        assert Codec(point(0, bit=3, word_order=order)).mask(True) == (0xFFFF & ~put, put)
     with pytest.raises(ValueError, match="has no word"):
         mode.convert(7)
     with pytest.raises(ValueError, match=r"sent 1\.5, for which 'values' has no word"):
