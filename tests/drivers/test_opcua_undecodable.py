@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from asyncua.ua.ua_binary import variant_from_binary
 from agent.core.errors import NotConnected
 from agent.core.model import Quality, Sample
 from drivers.opcua import watch
+from drivers.opcua.calls import Calls
 from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.values import to_sample
 from drivers.scaling import Scaling
@@ -96,7 +98,7 @@ async def test_a_node_that_was_removed_is_bad_and_comes_back_with_the_value_it_h
 async def test_every_missing_node_gets_its_turn_although_the_first_ones_stay_away() -> None:
     asked: list[int] = []
 
-    class Calls:
+    class Reader:
         async def read(self, nodes: list[ua.NodeId], _: object) -> list[ua.DataValue]:
             return [ua.DataValue() for _ in nodes]
 
@@ -111,7 +113,7 @@ async def test_every_missing_node_gets_its_turn_although_the_first_ones_stay_awa
             return NOW
 
     nodes = {ua.NodeId(ua.Int32(n), ua.Int16(2)): () for n in range(120)}
-    watcher = watch.Watch(Calls(), Subscription(), nodes, 1.0, Clock())  # type: ignore[arg-type]
+    watcher = watch.Watch(Reader(), Subscription(), nodes, 1.0, Clock())  # type: ignore[arg-type]
     for node in nodes:
         watcher.missing(node)
     for _ in range(3):
@@ -138,3 +140,19 @@ def test_a_source_time_of_nothing_is_none_and_the_servers_time_stands_for_it() -
     stamped = ua.DataValue(ua.Variant(1.5), SourceTimestamp=null, ServerTimestamp=now)  # type: ignore[arg-type]
     assert sample(stamped).source_time == now
     assert sample(ua.DataValue(ua.Variant(1.5), SourceTimestamp=null)).source_time is None  # type: ignore[arg-type]
+
+
+async def test_an_answer_that_meets_the_time_limit_is_a_loss_and_no_cancellation() -> None:
+    class CancelledWithResult(asyncio.CancelledError):
+        """What wait_for2 raises then."""
+
+    async def late() -> None:
+        try:
+            await asyncio.sleep(9)
+        except asyncio.CancelledError:
+            raise CancelledWithResult from None
+
+    calls = object.__new__(Calls)
+    calls.endpoint, calls.timeout_s = "opc.tcp://plc", 0.05
+    with pytest.raises(NotConnected, match="no answer"):
+        await calls.limited(late())
