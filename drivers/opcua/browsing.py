@@ -14,7 +14,7 @@ from agent.core.model import Value
 from agent.core.ports import Offer
 from drivers.opcua.calls import Calls
 from drivers.opcua.items import declared_type
-from drivers.opcua.values import names_of
+from drivers.opcua.values import names_of, readable
 
 DEEPEST = 12
 MOST = 20_000
@@ -115,7 +115,7 @@ async def _children(calls: Calls, place: _Place) -> list[_Place]:
 
 def _place(parent: _Place, reference: ua.ReferenceDescription) -> _Place:
     name = reference.BrowseName
-    own = f"{name.NamespaceIndex}:{name.Name}" if name.NamespaceIndex else str(name.Name)
+    own = readable(f"{name.NamespaceIndex}:{name.Name}" if name.NamespaceIndex else str(name.Name))
     path = f"{parent.path}/{own.replace('/', '&/')}" if parent.path else own.replace("/", "&/")
     return _Place(ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex, reference.NodeId.NodeIdType),
                   path, reference.NodeClass == _VARIABLE)  # fmt: skip
@@ -156,6 +156,6 @@ def _portable(node: ua.NodeId, namespaces: Sequence[str]) -> str:
 
 def _shown(data: ua.DataValue) -> Value:
     value = data.Value.Value if data.Value is not None else None
-    if isinstance(value, bool | int | float | str) or value is None:
+    if isinstance(value, bool | int | float) or value is None:
         return value
-    return str(value)[:80]
+    return readable(value if isinstance(value, str) else str(value)[:80])

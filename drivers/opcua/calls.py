@@ -11,7 +11,8 @@ from typing import TypeVar
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.attribute_ids import AttributeIds
-from asyncua.ua.uaerrors import UaError
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from agent.core.errors import NotConnected
 
@@ -20,6 +21,8 @@ CHUNK = 500
 """Nodes in one request; servers have limits of their own, rarely below this."""
 _NONSENSE = (UaError, AssertionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What asyncua raises for answers that it cannot make sense of (found by spoiling some)."""
+UNREADABLE = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(StatusCodes.BadDecodingError)))
+"""Stands for a value that the server sent and that the library cannot decode."""
 
 
 class Calls:
@@ -32,7 +35,7 @@ class Calls:
         """Await a call of the library within the timeout."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await call
+                return await _plainly(call)
         except TimeoutError as error:
             raise NotConnected(f"{self.endpoint}: no answer within {self.timeout_s:g} s") from error
         except (OSError, *_NONSENSE) as error:
@@ -49,11 +52,23 @@ class Calls:
         """Return an attribute of each node."""
         found: list[ua.DataValue] = []
         for chunk in chunks(nodes):
-            values = await self.limited(self.client.uaclient.session.read_attributes(list(chunk), attribute))
-            if len(values) != len(chunk):
-                raise NotConnected(f"{self.endpoint}: it answered for {len(values)} of {len(chunk)} nodes")
-            found += values
+            found += await self.limited(self._read(chunk, attribute))
         return found
+
+    async def _read(self, nodes: Sequence[ua.NodeId], attribute: AttributeIds) -> list[ua.DataValue]:
+        """Read in one request; a value that cannot be decoded is found by halving, and is UNREADABLE."""
+        try:
+            values = await self.limited(self.client.uaclient.session.read_attributes(list(nodes), attribute))
+        except NotConnected as error:
+            if not _is_nonsense(error.__cause__):
+                raise
+            if len(nodes) == 1:
+                return [UNREADABLE]
+            half = len(nodes) // 2
+            return [*await self._read(nodes[:half], attribute), *await self._read(nodes[half:], attribute)]
+        if len(values) != len(nodes):
+            raise NotConnected(f"{self.endpoint}: it answered for {len(values)} of {len(nodes)} nodes")
+        return values
 
     async def write(self, node: ua.NodeId, value: ua.DataValue, index_range: str | None = None) -> ua.StatusCode:
         """Write the value of a node, or a part of it, and return the status."""
@@ -77,6 +92,19 @@ class Calls:
         """Delete monitored items, whatever the server says of it."""
         terms = ua.DeleteMonitoredItemsParameters(ua.UInt32(subscription), [ua.UInt32(item) for item in items])
         await self.limited(self.client.uaclient.session.delete_monitored_items(terms))
+
+
+async def _plainly(call: Awaitable[T]) -> T:
+    """Await a call; the library's own kind of cancellation, for one that met a result, would not end a time limit."""
+    try:
+        return await call
+    except asyncio.CancelledError:
+        raise asyncio.CancelledError from None
+
+
+def _is_nonsense(error: BaseException | None) -> bool:
+    """Tell whether an answer came, and made no sense."""
+    return isinstance(error, _NONSENSE) and not isinstance(error, UaStatusCodeError)
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

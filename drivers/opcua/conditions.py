@@ -14,6 +14,7 @@ from agent.core.model import Instant, Quality, Sample
 from drivers.opcua.calls import Calls
 from drivers.opcua.items import Item
 from drivers.opcua.subscription import Subscription
+from drivers.opcua.values import readable
 
 _FIELDS = (
     ("EventType",), ("SourceName",), ("ConditionName",), ("ActiveState", "Id"), ("Retain",), ("Message",), ("Time",),
@@ -74,7 +75,7 @@ class Conditions:
         is_active = bool(active) if active is not None else bool(retain)
         text = getattr(message, "Text", None)
         source_time = time.replace(tzinfo=UTC) if hasattr(time, "replace") else None
-        reason = str(text) if text else None
+        reason = readable(str(text)) if text else None
         for item in (item for name in sorted(names) for item in self._items[name]):
             yield Sample(item.id, is_active, Quality.GOOD, now.utc, now.mono_s, source_time, reason)
 

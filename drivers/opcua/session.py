@@ -15,7 +15,7 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Sample, Value
 from agent.core.ports import Clock, Offer
 from drivers.opcua.browsing import browse
-from drivers.opcua.calls import Calls
+from drivers.opcua.calls import UNREADABLE, Calls
 from drivers.opcua.conditions import Conditions
 from drivers.opcua.device import OpcUaDevice
 from drivers.opcua.items import Item, Items
@@ -88,8 +88,11 @@ class OpcUaSession:
         """Read these points now."""
         items = [self._items.by_id[id_] for id_ in points]
         nodes = list(dict.fromkeys(item.node for item in items if item.node))
-        found = dict(zip(nodes, await self._calls.read(nodes, AttributeIds.Value), strict=True))
+        found = await self._values(nodes)
         return [self._sample(item, found[item.node] if item.node else None) for item in items]
+
+    async def _values(self, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, ua.DataValue]:
+        return dict(zip(nodes, await self._calls.read(nodes, AttributeIds.Value), strict=True))
 
     async def write(self, point: str, value: Value) -> None:
         """Write the value alone, without status and time stamps, in the node's own type."""
@@ -116,7 +119,8 @@ class OpcUaSession:
 
     async def _begin(self) -> Sequence[Sample]:
         """Read everything once, then subscribe to what is not polled."""
-        first = await self.fetch([item.id for item in self._items.variables])
+        found = await self._values(list(self._items.by_node))
+        first = [self._sample(item, found[item.node] if item.node else None) for item in self._items.variables]
         subscription = Subscription(self._calls, self._device, self._clock)
         await subscription.open(min(self._device.sampling, LIFE_S))
         self._subscription = subscription
@@ -128,7 +132,12 @@ class OpcUaSession:
         monitored = {node: items for node, items in self._items.by_node.items() if not self._is_polled(items)}
         self._polled = {node: items for node, items in self._items.by_node.items() if node not in monitored}
         self._watch = Watch(self._calls, subscription, monitored, self._device.watchdog, self._clock)
-        self._refused(await subscription.add(monitored.items()))
+        unreadable = [node for node in monitored if found[node] is UNREADABLE]
+        self._refused(
+            await subscription.add((node, items) for node, items in monitored.items() if node not in unreadable)
+        )
+        for node in unreadable:
+            self._watch.missing(node)
         if self._items.conditions:
             self._conditions = Conditions(self._calls, subscription, self._items.conditions)
             first = [*first, *await self._conditions.open(self._clock.now())]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import structlog
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaStructParsingError
 
 from agent.core.errors import NotConnected
 from agent.core.ports import Clock
@@ -63,6 +65,7 @@ class Subscription:
     async def open(self, terms_s: float) -> None:
         """Create the subscription, publishing every ``terms_s`` seconds. Raises NotConnected."""
         session = self._calls.client.uaclient.session
+        self._guard(session)
         try:
             result = await self._calls.limited(session.create_subscription(_terms(terms_s), self._published))
         except NotConnected as error:
@@ -76,6 +79,21 @@ class Subscription:
         results = await self._calls.create_items(self.id, [beat])
         self._has_clock = not results[0].StatusCode.is_bad()
         self.heard_s = self._clock.now().mono_s
+
+    def _guard(self, session: Any) -> None:
+        """Let a notification that cannot be decoded be a loss; the library would drop it without a word."""
+        publish = session.publish
+
+        async def guarded(acks: list[ua.SubscriptionAcknowledgement]) -> ua.PublishResponse:
+            try:
+                response: ua.PublishResponse = await publish(acks)
+            except UaStructParsingError:
+                self.lost = "it sent a notification that cannot be decoded"
+                self.wake.set()
+                raise
+            return response
+
+        session.publish = guarded
 
     async def add(self, nodes: Iterable[tuple[ua.NodeId, Sequence[Item]]]) -> dict[ua.NodeId, ua.StatusCode]:
         """Monitor nodes; return those that the server refuses, and why. Raises NotConnected."""
@@ -100,12 +118,12 @@ class Subscription:
         status: ua.StatusCode = result.StatusCode
         return status
 
-    async def renew(self, node: ua.NodeId, items: Sequence[Item]) -> None:
-        """Delete the item of a node and monitor it anew, alone. Raises NotConnected."""
+    async def renew(self, node: ua.NodeId, items: Sequence[Item]) -> bool:
+        """Delete the item of a node and monitor it anew, alone; tell if the server refuses. Raises NotConnected."""
         item = self._items.pop(node, None)
         if item is not None:
             await self._calls.delete_items(self.id, [item])
-        await self.add([(node, items)])
+        return bool(await self.add([(node, items)]))
 
     def take(self) -> list[Note]:
         """Return what was notified since the last call. Raises NotConnected when the subscription is dead."""

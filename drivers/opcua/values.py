@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
@@ -42,8 +42,7 @@ def to_sample(point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataVa
     Its time is the source's, or else the server's. The overflow bit tells that the server's queue ran over.
     """
     status = data.StatusCode or _GOOD
-    taken = data.SourceTimestamp or data.ServerTimestamp
-    source_time = taken.replace(tzinfo=UTC) if taken else None
+    source_time = _time(data.SourceTimestamp) or _time(data.ServerTimestamp)
     if status.is_bad():
         return Sample.bad(point, status.name, now, source_time)
     try:
@@ -55,6 +54,11 @@ def to_sample(point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataVa
         return Sample(point, value, Quality.GOOD, now.utc, now.mono_s, source_time)
     quality = Quality.UNCERTAIN if status.value >> 30 == _UNCERTAIN else Quality.GOOD
     return Sample(point, value, quality, now.utc, now.mono_s, source_time, _reason(status, quality))
+
+
+def _time(taken: datetime | None) -> datetime | None:
+    """Return a time stamp; 0 and the greatest mean that there is none (Part 6, 5.2.2.5)."""
+    return taken.replace(tzinfo=UTC) if taken is not None and 1601 < taken.year < 9999 else None
 
 
 def part(value: Any, options: OpcUaPoint) -> Any:
@@ -144,8 +148,17 @@ def _reason(status: ua.StatusCode, quality: Quality) -> str | None:
     return "; ".join(filter(None, (named, overflow))) or None
 
 
+def readable(text: str) -> str:
+    """Return a text that can be stored and shown: what is not UTF-8, which the library hides in it, replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _plain(value: Any, scaling: Scaling) -> Value:
-    if isinstance(value, bool | str):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if not value.isascii() and readable(value) != value:
+            raise ValueError(f"the server sent text that is not UTF-8: {readable(value)}")
         return value
     if isinstance(value, int | float):
         return scaling.apply(value)

@@ -14,7 +14,7 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 
 from agent.core.ports import Clock
-from drivers.opcua.calls import Calls
+from drivers.opcua.calls import UNREADABLE, Calls
 from drivers.opcua.items import Item
 from drivers.opcua.subscription import Subscription
 
@@ -43,11 +43,12 @@ class Watch:
         self._round = deque(nodes)
         self._suspects: dict[ua.NodeId, tuple[float, ua.DataValue | None]] = {}
         """Since when a node is suspected, and what had been heard of it last by then."""
-        self._missing: set[ua.NodeId] = set()
+        self._missing: dict[ua.NodeId, None] = {}
+        """The one that was not asked for the longest comes first."""
 
     def missing(self, node: ua.NodeId) -> None:
-        """The server refused to monitor ``node``."""
-        self._missing.add(node)
+        """``node`` is not monitored: the server refused to, or sends what cannot be decoded."""
+        self._missing[node] = None
 
     async def look(self) -> list[tuple[ua.NodeId, ua.DataValue]]:
         """Return values that were found by reading, and that no notification told. Raises NotConnected."""
@@ -63,9 +64,14 @@ class Watch:
         return [each for each in zip(nodes, values, strict=True) if await self._is_silent(*each)]
 
     async def _retry(self) -> None:
+        """Read first: a notification that cannot be decoded would end the subscription."""
         nodes = list(self._missing)[:SHARE]
-        refused = await self._subscription.add((node, self._nodes[node]) for node in nodes)
-        self._missing -= set(nodes) - set(refused)
+        values = await self._calls.read(nodes, AttributeIds.Value)
+        sound = [node for node, value in zip(nodes, values, strict=True) if value is not UNREADABLE]
+        refused = await self._subscription.add((node, self._nodes[node]) for node in sound)
+        for node in nodes:
+            del self._missing[node]
+        self._missing |= {node: None for node in nodes if node not in sound or node in refused}
 
     def _share(self) -> list[ua.NodeId]:
         """Return the next nodes of the round."""
@@ -83,15 +89,17 @@ class Watch:
         if _same(value, last) or self._is_held_back(node):
             self._suspects.pop(node, None)
             return False
-        since_s, heard = self._suspects.get(node, (now_s, None))
-        if heard is None or heard is not last:
+        suspected = self._suspects.get(node)
+        if suspected is None or suspected[1] is not last:
             self._suspects[node] = (now_s, last)
             return False
-        if now_s - since_s < self._subscription.patience_s(self._nodes[node]):
+        if now_s - suspected[0] < self._subscription.patience_s(self._nodes[node]):
             return False
         del self._suspects[node]
         log.warning("monitored item silent, monitoring it anew", node=node.to_string())
-        await self._subscription.renew(node, self._nodes[node])
+        self._subscription.last[node] = value
+        if value is UNREADABLE or await self._subscription.renew(node, self._nodes[node]):
+            self.missing(node)
         return True
 
     def _is_held_back(self, node: ua.NodeId) -> bool:

@@ -291,6 +291,12 @@ async def test_browsing_with_wildcards(real: Rig) -> None:
         assert seen["it"].value is False
 
 
+def are_together(latest: dict[str, Sample]) -> bool:
+    """Tell whether all of a thousand points changed, and none is more than a round behind."""
+    rounds = [float(str(sample.value)) for sample in latest.values() if sample.value is not None]
+    return len(rounds) == 999 and max(rounds) - min(rounds) <= 1 and min(rounds) > 5
+
+
 @pytest.mark.server
 async def test_one_bad_point_among_a_thousand_that_all_change_hurts_no_other(tmp_path: Path) -> None:
     port = free_port()
@@ -306,10 +312,11 @@ async def test_one_bad_point_among_a_thousand_that_all_change_hurts_no_other(tmp
         )
         async with session(rig, points, timeout=5.0, sampling=0.1) as live:
             await live.read()
-            latest = {sample.point: sample for sample in await news(live, 2.0)}
+            latest: dict[str, Sample] = {}
+            async with asyncio.timeout(20.0):  # a busy machine needs a while for what gathered at the beginning
+                while not are_together(latest):
+                    latest |= {sample.point: sample for sample in await news(live, 0.5)}
         assert latest["plc.vX"].reason == "BadNodeIdUnknown"
-        rounds = [float(str(latest[f"plc.v{n}"].value)) for n in range(999)]
-        assert max(rounds) - min(rounds) <= 1 and min(rounds) > 5, "every one changed, to the end"
     finally:
         server.kill()
 

@@ -1,6 +1,6 @@
 // OPC UA server on npm node-opcua. usage: node node_opcua.js PORT PKI-FOLDER [extra]
 // With "extra" another namespace comes first, so that the plant's index differs from the last time.
-const { OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, VariantArrayType } = require("node-opcua");
+const { OPCUAServer, OPCUACertificateManager, Variant, DataType, StatusCodes, VariantArrayType, ServerStatusDataType } = require("node-opcua");
 const [port, pki, extra] = process.argv.slice(2);
 (async () => {
   const certificates = new OPCUACertificateManager({ rootFolder: pki, automaticallyAcceptUnknownCertificate: true });
@@ -35,6 +35,15 @@ const [port, pki, extra] = process.argv.slice(2);
   broken.setValueFromSource(new Variant({ dataType: DataType.Double, value: 1 }), StatusCodes.BadSensorFailure);
   const worn = ns.addVariable({ componentOf: plant, nodeId: "s=Plant.Worn", browseName: "Worn", dataType: "Double" });
   worn.setValueFromSource(new Variant({ dataType: DataType.Double, value: 3.5 }), StatusCodes.UncertainSensorNotAccurate);
+  // A structure of a known type (ServerStatusDataType) whose octets are too few, while Twist is true.
+  let twisted = true;
+  class Short extends ServerStatusDataType { encode(stream) { stream.writeUInt8(1); } binaryStoreSize() { return 1; } }
+  const twistable = () => (twisted ? new Variant({ dataType: DataType.ExtensionObject, value: new Short({}) }) : new Variant({ dataType: DataType.Double, value: 3 }));
+  ns.addVariable({ componentOf: plant, nodeId: "s=Plant.Twisted", browseName: "Twisted", dataType: "BaseDataType", minimumSamplingInterval: 50, value: { get: twistable } });
+  ns.addVariable({
+    componentOf: plant, nodeId: "s=Plant.Twist", browseName: "Twist", dataType: DataType.Boolean, minimumSamplingInterval: 50,
+    value: { get: () => new Variant({ dataType: DataType.Boolean, value: twisted }), set: (v) => { twisted = v.value; return StatusCodes.Good; } },
+  });
   const levels = Float64Array.from([1, 2]);
   ns.addVariable({
     componentOf: plant, nodeId: "s=Plant.Levels", browseName: "Levels", dataType: "Double", valueRank: 1, accessLevel: "CurrentRead | CurrentWrite",
@@ -52,7 +61,7 @@ const [port, pki, extra] = process.argv.slice(2);
     browseName: "HeatLimit", conditionName: "TooHot", conditionSource: heat, inputNode: heat, componentOf: plant,
     highHighLimit: 90, highLimit: 80, lowLimit: -10, lowLowLimit: -20,
   });
-  // When Grow becomes true a node that was not there appears.
+  // While Grow is true there is a node that else is not.
   let grown = false;
   ns.addVariable({
     componentOf: plant, nodeId: "s=Plant.Grow", browseName: "Grow", dataType: DataType.Boolean,
@@ -62,6 +71,7 @@ const [port, pki, extra] = process.argv.slice(2);
         if (v.value && !grown) {
           ns.addVariable({ componentOf: plant, nodeId: "s=Plant.Late", browseName: "Late", dataType: "Double", value: new Variant({ dataType: DataType.Double, value: 5 }) });
         }
+        if (!v.value && grown) space.deleteNode(space.findNode(`ns=${ns.index};s=Plant.Late`));
         grown = v.value;
         return StatusCodes.Good;
       },
