@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from agent.app.plan import load_plan
@@ -15,8 +19,11 @@ from agent.cli.field.blocks import flow
 from agent.cli.field.browsing import name_of
 from agent.cli.field.raw import hint_of
 from agent.cli.field.target import beside_the_agent, site_of
+from agent.cli.field.watching import Board
 from agent.cli.field.writing import parse
 from agent.cli.main import app
+from agent.core.clock import SystemClock
+from agent.core.model import Sample
 from drivers.modbus.inspection import inspection
 from drivers.modbus.options import ModbusPoint
 from tests.drivers.rigs import Rig, libmodbus, node_opcua
@@ -157,6 +164,25 @@ def test_watching(site: Path) -> None:
     lines = [json.loads(line) for line in anshao("watch", site, "--json", "--for", "1.5s").stdout.splitlines()]
     assert {line["point"]: line["value"] for line in lines}["plc.seven"] == 7
     assert "plc.seven  7  good" in anshao("watch", site, "plc.seven", "--plain", "--for", "1s").stdout
+
+
+def test_a_table_of_many_points_is_as_long_as_the_terminal() -> None:
+    board, now = Board(20), SystemClock().now()
+    started_s = time.monotonic()
+    for number in range(5000):
+        board.changed(Sample.good(f"a.p{number:04}", number, now))
+    assert board.table().row_count == 21 and time.monotonic() - started_s < 2.0
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(board.table())
+    assert "a.p0019" in shown.get() and "and 4980 more" in shown.get()
+
+
+@pytest.mark.server
+def test_who_reads_along_may_leave(site: Path) -> None:
+    command = f"{sys.executable} -m agent watch {site} 'plc.*' --plain --for 20s | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=15, check=True)
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
 
 
 @pytest.mark.server
