@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from agent.app.plan import load_plan
+from agent.cli import tables
 from agent.cli.field.blocks import flow
 from agent.cli.field.browsing import name_of
 from agent.cli.field.raw import hint_of
@@ -176,6 +177,11 @@ def test_a_table_of_many_points_is_as_long_as_the_terminal() -> None:
     with console.capture() as shown:
         console.print(board.table())
     assert "a.p0019" in shown.get() and "and 4980 more" in shown.get()
+
+
+def test_what_a_device_sends_does_not_command_the_terminal() -> None:
+    shown = tables.value("\x1b[2J泵\n1")
+    assert shown == r"\x1b[2J泵\n1" and shown.isprintable()
 
 
 @pytest.mark.server
