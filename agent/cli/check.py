@@ -34,14 +34,14 @@ def check(site: Path, connect: bool, as_json: bool, raw: bool = False) -> int:
         plan = load_plan(site)
     except ConfigError as error:
         return _report_faults(error, as_json)
-    if not connect:
+    if not (connect or raw):
         _summarise(plan, as_json)
         return 0
     configure()
     readings = [_judged(reading) for reading in asyncio.run(read_all(plan))]
     status = report(readings, as_json) or (UNREADABLE if any(_is_wrong(each) for each in readings) else 0)
     if not as_json:
-        inspections = asyncio.run(octets.inspect(targets(str(site), [])))
+        inspections, _ = asyncio.run(octets.inspect(targets(str(site), [])))
         octets.show(inspections) if raw else octets.show_hints(inspections)
     return status
 

@@ -74,7 +74,9 @@ def demo(
 def check(
     site: Site,
     connect: Annotated[bool, typer.Option(help="read each point once")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="with --connect: octets of registers, read in every way")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="--connect, and the octets of registers, read in every way")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Name every fault of a site and its rules; with --connect, read each point once."""

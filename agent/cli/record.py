@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rich.table import Table
 
 from agent.cli import tables
 from agent.cli.field.running import run
-from agent.cli.field.target import is_url, site_of, targets
+from agent.cli.field.target import Target, is_url, named, site_of
 from agent.core.clock import SystemClock
 from agent.core.durations import format_duration
 from agent.core.model import Quality, Sample
@@ -21,21 +22,39 @@ from agent.core.recording import Head, Recording, Writer
 
 def record(where: str, points: Sequence[str], out: Path, for_s: float | None) -> int:
     """Record until ended; samples come from the devices themselves, beside an agent that may run."""
-    wanted = targets(where, points)
+    wanted = named(where, points)
     if out.exists():
         raise ValueError(f"{out} exists; name another file, so that no recording is lost")
     revision = "" if is_url(where) else site_of(Path(where)).revision
     ids = {id_ for target in wanted for id_ in target.wanted}
     infos = tuple(info for target in wanted for info in target.driver.points if info.id in ids)
     now = SystemClock().now()
-    writer = Writer(out, Head(infos, now.utc, where, revision), now.mono_s)
+    writer = _begin(out, Head(infos, now.utc, where, revision), now.mono_s)
     try:
-        with suppress(KeyboardInterrupt):  # the usual end
-            asyncio.run(run(wanted, writer.add, for_s))
-    finally:
-        writer.close()
+        with closing(writer), suppress(KeyboardInterrupt, asyncio.CancelledError):  # the usual end
+            asyncio.run(_run(wanted, writer, for_s))
+    except OSError as error:
+        raise OSError(f"{out}: {error.strerror}; it holds the {writer.samples} samples until then") from error
     print(f"{writer.samples} samples in {out} ({out.stat().st_size:,} octets)")
     return 0 if writer.samples else 1
+
+
+def _begin(out: Path, head: Head, start_s: float) -> Writer:
+    try:
+        return Writer(out, head, start_s)
+    except OSError as error:
+        out.unlink(missing_ok=True)  # it was not there before
+        raise OSError(f"{out}: {error.strerror}") from error
+
+
+async def _run(wanted: Sequence[Target], writer: Writer, for_s: float | None) -> None:
+    """Record until ``kill``, or a terminal that is closed, ends it as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(kind) is not signal.SIG_IGN:  # nohup
+            asyncio.get_running_loop().add_signal_handler(kind, task.cancel)
+    await run(wanted, writer.add, for_s)
 
 
 def recorded(path: Path) -> int:
@@ -58,5 +77,5 @@ def recorded(path: Path) -> int:
     )
     tables.show(table)
     if recording.is_cut:
-        print("the end of the file is missing: the recorder or its disk was cut off")
+        print("what follows is missing or damaged: the recorder or its disk was cut off, or the file was changed")
     return 0

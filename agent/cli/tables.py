@@ -83,10 +83,11 @@ def event(found: dict[str, Any]) -> str:
 
 
 def value(raw: object) -> str:
-    """Return a value as people read it."""
+    """Return a value as people read it; what a device sends must not command the terminal."""
     if raw is None:
         return "–"
-    return f"{raw:.6g}" if isinstance(raw, float) else str(raw)
+    text = f"{raw:.6g}" if isinstance(raw, float) else str(raw)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _tells(data: dict[str, Any], key: str) -> bool:

@@ -24,7 +24,9 @@ from agent.core.model import PointInfo, Quality, Sample, Value
 
 MAGIC = b"anshao recording 1\n"
 ROWS = 4096
-"""Samples in a block; so many are lost at most when the power fails."""
+"""Samples in a block at most."""
+LONGEST_WAIT_S = 10.0
+"""A block is written after that long, however few its samples: no more is lost when the power fails."""
 _FRAME = struct.Struct("<II")
 _QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD)
 _FLOAT, _INT, _BOOL, _TEXT, _NONE = range(5)
@@ -51,31 +53,33 @@ class Writer:
 
     def __init__(self, path: Path, head: Head, start_s: float) -> None:
         self._file: IO[bytes] = path.open("wb")
-        self._start_s = start_s
+        self._start_s = self._flushed_s = start_s
         self._numbers = {info.id: number for number, info in enumerate(head.points)}
         self._rows: list[Sample] = []
         self.samples = 0
         self._file.write(MAGIC)
         self._write(json.dumps({**asdict(head), "started_at": head.started_at.isoformat()}).encode())
+        self._file.flush()
 
     def add(self, samples: Sequence[Sample]) -> None:
         """Keep samples; those of points that the head does not name are left out."""
         self._rows += [sample for sample in samples if sample.point in self._numbers]
-        while len(self._rows) >= ROWS:
-            self._flush(self._rows[:ROWS])
-            self._rows = self._rows[ROWS:]
+        while len(self._rows) >= ROWS or (self._rows and self._rows[-1].received_s - self._flushed_s > LONGEST_WAIT_S):
+            rows, self._rows = self._rows[:ROWS], self._rows[ROWS:]  # if it fails, they are not written twice
+            self._flush(rows)
 
     def close(self) -> None:
         """Write what is left."""
-        if self._rows:
-            self._flush(self._rows)
-            self._rows = []
-        self._file.close()
+        rows, self._rows = self._rows, []
+        with self._file:
+            if rows:
+                self._flush(rows)
 
     def _flush(self, rows: Sequence[Sample]) -> None:
-        self.samples += len(rows)
         self._write(_pack(rows, self._numbers, self._start_s))
         self._file.flush()
+        self._flushed_s = rows[-1].received_s
+        self.samples += len(rows)
 
     def _write(self, content: bytes) -> None:
         data = zlib.compress(content, 3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
-from agent.core.errors import Refused
+from agent.core.errors import NotConnected, Refused
 from agent.core.model import PointInfo, Sample, Value
 from agent.core.ports import Clock, Session
 from drivers.gpio.lines import Line, Lines
@@ -92,5 +93,6 @@ class GpioSession:
                 self._watched.append(line.fileno)
 
     def _on_edge(self, line: Line) -> None:
-        line.forget_edges()
         self._edge.set()
+        with suppress(NotConnected):  # the chip is gone: the next read says so
+            line.forget_edges()

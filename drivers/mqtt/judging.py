@@ -17,6 +17,8 @@ from drivers.scaling import Scaling
 
 _AHEAD = timedelta(minutes=5)
 """A message from further in the future comes from a wrong clock, theirs or ours."""
+LONGEST_TEXT = 4096
+"""Characters of a text that is a value; what is longer is a picture or a document, and would burden all who hold it."""
 MOST_TOPICS = 10_000
 """So many topics below one wildcard have an order of their own; those that were heard last."""
 
@@ -129,12 +131,12 @@ class Judge:
     def _typed(self, found: Any) -> Value:
         kind = "bool" if self.options.is_event else self.options.type
         if kind == "string":
-            return found if isinstance(found, str) else json.dumps(found)
+            return _text(found) if isinstance(found, str) else json.dumps(found)
         if kind == "bool":
             return _switch(found)
         if kind == "number" or self.options.values or (isinstance(found, int | float) and not isinstance(found, bool)):
             return self._scaling.apply(_number(found))
-        return bool(found) if isinstance(found, bool) else str(found)
+        return bool(found) if isinstance(found, bool) else _text(str(found))
 
     def _time(self, data: Any) -> datetime | None:
         if not self.options.time:
@@ -151,7 +153,7 @@ class Judge:
             ) from None
 
     def _bad(self, message: Message, reason: str) -> Sample | None:
-        return self._held(Sample.bad(self.point, f"{message.topic}: {reason}", message.at), message.at.mono_s)
+        return self._held(Sample.bad(self.point, f"{message.topic[:200]}: {reason}", message.at), message.at.mono_s)
 
 
 def _parse(payload: bytes) -> Any:
@@ -163,6 +165,13 @@ def _parse(payload: bytes) -> Any:
         if text[:1] in ("{", "["):
             raise ValueError(f"the payload is broken JSON ({len(payload)} octets)") from None
         return text
+
+
+def _text(found: str) -> str:
+    """Return a text that can be written to a file: JSON can hold halves of characters. Raises ValueError."""
+    if len(found) > LONGEST_TEXT:
+        raise ValueError(f"a text of {len(found)} characters is no value; the longest has {LONGEST_TEXT}")
+    return found.encode(errors="replace").decode()
 
 
 def _is_alike(found: Any, wanted: bool | int | float | str) -> bool:

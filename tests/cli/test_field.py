@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from agent.app.plan import load_plan
+from agent.cli import tables
 from agent.cli.field.blocks import flow
 from agent.cli.field.browsing import name_of
 from agent.cli.field.raw import hint_of
 from agent.cli.field.target import beside_the_agent, site_of
+from agent.cli.field.watching import Board
 from agent.cli.field.writing import parse
 from agent.cli.main import app
+from agent.core.clock import SystemClock
+from agent.core.model import Sample
 from drivers.modbus.inspection import inspection
 from drivers.modbus.options import ModbusPoint
 from tests.drivers.rigs import Rig, libmodbus, node_opcua
@@ -93,6 +101,8 @@ def test_reading_without_a_site(servers: dict[str, Rig]) -> None:
     assert "is no register" in anshao("read", url, "x").stderr
     assert "ftp:// is not known" in anshao("read", "ftp://host", "x").stderr
     assert "is not a Modbus address" in anshao("read", url, "5").stderr
+    assert "40001:float32" in anshao("read", url).stderr and anshao("watch", url).exit_code == 1
+    assert "unit: Input should be less" in anshao("read", url[:-1] + "300", "40008").stderr
 
 
 @pytest.mark.server
@@ -106,6 +116,11 @@ def test_octets_of_registers_in_every_order(site: Path) -> None:
     assert "See --raw" not in anshao("check", site, "--connect").stdout
     site.write_text(site.read_text().replace("word_order: CDAB", "word_order: ABCD"))
     assert "plc.float: rather float32 CDAB? See --raw" in anshao("check", site, "--connect").stdout
+    gone = anshao("read", "modbus://127.0.0.1:9/1", "40008", "--raw")
+    assert gone.exit_code == 2 and "device.p0: no connection" in gone.stderr
+    mixed = anshao("read", site, "plc.beyond", "press.level", "plc.float", "--raw")
+    assert mixed.exit_code == 2 and "unlikely" in mixed.stdout
+    assert "plc.beyond: the device refuses" in mixed.stderr and "press.level: it is no register" in mixed.stderr
 
 
 def test_a_hint_when_another_order_is_far_likelier() -> None:
@@ -123,6 +138,8 @@ def test_a_write_needs_to_be_confirmed(site: Path) -> None:
     assert done.exit_code == 0 and "plc.siren was False; wrote True; read back True" in done.stdout
     assert anshao("write", site, "plc.siren", "false", "--confirm").exit_code == 0
     assert anshao("write", site, "plc.float", "0.1", "--confirm").exit_code == 0, "32 bits hold no 0.1"
+    below = anshao("write", site, "plc.float", "-2.5", "--confirm")
+    assert below.exit_code == 0 and "read back -2.5" in below.stdout
     assert "add 'writable: true'" in anshao("write", site, "plc.seven", "1", "--confirm").stderr
     assert "is more than one point" in anshao("write", site, "plc.*", "1", "--confirm").stderr
     assert "'x' is not a number" in anshao("write", site, "plc.float", "x", "--confirm").stderr
@@ -150,6 +167,30 @@ def test_watching(site: Path) -> None:
     assert "plc.seven  7  good" in anshao("watch", site, "plc.seven", "--plain", "--for", "1s").stdout
 
 
+def test_a_table_of_many_points_is_as_long_as_the_terminal() -> None:
+    board, now = Board(20), SystemClock().now()
+    started_s = time.monotonic()
+    for number in range(5000):
+        board.changed(Sample.good(f"a.p{number:04}", number, now))
+    assert board.table().row_count == 21 and time.monotonic() - started_s < 2.0
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(board.table())
+    assert "a.p0019" in shown.get() and "and 4980 more" in shown.get()
+
+
+def test_what_a_device_sends_does_not_command_the_terminal() -> None:
+    shown = tables.value("\x1b[2J泵\n1")
+    assert shown == r"\x1b[2J泵\n1" and shown.isprintable()
+
+
+@pytest.mark.server
+def test_who_reads_along_may_leave(site: Path) -> None:
+    command = f"{sys.executable} -m agent watch {site} 'plc.*' --plain --for 20s | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=15, check=True)
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
+
+
 @pytest.mark.server
 def test_browsing(site: Path, servers: dict[str, Rig]) -> None:
     block = yaml.safe_load(anshao("browse", site, "press", "Plant/*", "--yaml").stdout)
@@ -161,6 +202,9 @@ def test_browsing(site: Path, servers: dict[str, Rig]) -> None:
     }  # fmt: skip
     assert "modbus-tcp cannot tell what it offers" in anshao("browse", site, "plc").stderr
     assert "no device 'x'; known are plc, press" in anshao("browse", site, "x").stderr
+    assert "which device? Write one of plc, press" in anshao("browse", site).stderr
+    nowhere = anshao("browse", site, "press", "Nowhere/*")
+    assert nowhere.exit_code == 1 and "nothing lies at 'Nowhere/*'" in nowhere.stderr
 
 
 def test_names_are_made_from_paths() -> None:
@@ -181,6 +225,21 @@ def test_discovering(servers: dict[str, Rig]) -> None:
     assert anshao("discover", "127.0.0.1/32", "--protocol", f"modbus-tcp:{ports['opcua']}").exit_code == 1
     assert "has 65536 addresses" in anshao("discover", "10.0.0.0/16").stderr
     assert "is no subnet" in anshao("discover", "hall-3").stderr
+    assert "nobody answered" in anshao("discover", "127.0.0.1/32", "--protocol", "modbus-tcp:9").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("127.0.0.1", "--protocol", "mqtt"), "'mqtt' cannot be searched for; modbus-tcp and opcua can"),
+        (("127.0.0.1", "--protocol", "modbus-tcp:abc"), "'abc' is not a port"),
+        (("127.0.0.1", "--protocol", "modbus-tcp:99999"), "'99999' is not a port"),
+        (("fe80::/64", "--really"), "the largest that is searched has 65536"),
+    ],
+)
+def test_a_search_that_cannot_be(words: tuple[str, ...], message: str) -> None:
+    done = anshao("discover", *words)
+    assert done.exit_code == 1 and message in done.stderr
 
 
 def imported(name: str, *words: str) -> Result:
@@ -253,3 +312,40 @@ def test_a_tool_does_not_throw_the_agent_off_its_broker(tmp_path: Path) -> None:
     config = site_of(path).devices["m"]
     assert beside_the_agent(config).options.client_id == ""  # type: ignore[attr-defined]
     assert config.options.client_id == "gw"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("data", "words", "message"),
+    [
+        (b"name,address\nfoo\nbar,40001\n", (), "tags.csv:2:1: the line ends before"),
+        (b'name,address\n"foo,40001\nbar,40002\n', (), "tags.csv:3:1: the line ends before"),
+        (b"name,address\nfoo," + b"x" * 200_000, (), "tags.csv:2:1: is no line of a tag list"),
+        (bytes(range(256)) * 90, (), "no column is the name"),
+        (b"name,address\na,40001\n", ("--columns", "name=Symbol"), "no column is called 'Symbol'"),
+        (b"name,address\na,40001\n", ("--columns", "tag=name"), "tag is no field"),
+    ],
+)
+def test_nonsense_is_no_tag_list(tmp_path: Path, data: bytes, words: tuple[str, ...], message: str) -> None:
+    (tmp_path / "tags.csv").write_bytes(data)
+    done = anshao("import", tmp_path / "tags.csv", "--protocol", "modbus-tcp", *words)
+    assert done.exit_code in (1, 2) and isinstance(done.exception, SystemExit) and len(done.stderr) < 1000
+    assert message in done.stderr.replace("\n", " ") and not done.stdout
+
+
+def test_unicode_text_of_a_spreadsheet(tmp_path: Path) -> None:
+    (tmp_path / "tags.txt").write_bytes("变量名\t寄存器地址\t数据类型\nT1\t40001\t浮点\n".encode("utf-16"))
+    done = anshao("import", tmp_path / "tags.txt", "--protocol", "modbus-tcp")
+    assert yaml.safe_load(done.stdout) == {"t1": {"address": "40001", "type": "float32"}}
+    refused = anshao("import", tmp_path / "tags.txt", "--protocol", "simulated")
+    assert refused.exit_code == 1 and "has no addresses" in refused.stderr
+
+
+def test_importing_keeps_line_ends_and_asks_for_lines_instead_of_braces(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    text = "gateway: {id: g, site: s}\ndevices:\n  plc:\n    protocol: modbus-tcp\n    host: h\n"
+    path.write_text(text, newline="\r\n")
+    assert imported("kepware.csv", "--into", str(path), "--device", "plc").exit_code == 0
+    assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n") > 5
+    path.write_text("gateway: {id: g, site: s}\ndevices:\n  plc: {protocol: modbus-tcp, host: h}\n")
+    refused = imported("kepware.csv", "--into", str(path), "--device", "plc")
+    assert "site.yaml:3: 'plc' stands in braces" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
@@ -94,6 +95,28 @@ async def test_a_button_tells_of_its_edge_at_once(chip: Chip) -> None:
     assert chip.held[17].settings.debounce_period.total_seconds() == 0.01
     await session.close()
     assert not chip.held
+
+
+async def test_a_chip_that_is_pulled_out_is_lost_at_once_and_floods_no_log(
+    chip: Chip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise OSError(errno.ENODEV, "gone")
+
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    session = await driver(button={"line": 17}).connect()
+    await session.read()
+    reading = asyncio.create_task(session.read())
+    await asyncio.sleep(0.05)
+    monkeypatch.setattr(Request, "read_edge_events", gone)
+    monkeypatch.setattr(Request, "get_value", gone)
+    os.write(chip.held[17].pipe[1], b"x")  # poll() tells of an end, too, by being readable for ever
+    with pytest.raises(NotConnected):
+        async with asyncio.timeout(0.5):
+            await reading
+    await session.close()
+    assert faults == []
 
 
 async def test_an_output_keeps_its_state_until_it_is_written(chip: Chip) -> None:

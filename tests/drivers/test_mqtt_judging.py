@@ -122,3 +122,17 @@ def test_what_a_point_may_not_be(options: dict[str, object], message: str) -> No
 def test_a_port_that_is_none(broker: str) -> None:
     with pytest.raises(ValueError, match="1 to 65535"):
         MqttDevice.model_validate({"broker": broker})
+
+
+@pytest.mark.parametrize("options", [{}, {"type": "string"}])
+def test_a_text_is_short_and_can_be_written_to_a_file(options: dict[str, object]) -> None:
+    value, reason = value_of(b'{"v": "a\\ud800z"}', path="$.v", **options)
+    assert value == "a?z" and reason is None
+    value, reason = value_of(b"x" * 5000, **options)
+    assert value is None and "5000 characters is no value" in str(reason)
+    assert value_of(b"x" * 5000, true_when=["SOS"]) == (False, None)
+
+
+def test_the_reason_does_not_repeat_a_topic_that_has_no_end() -> None:
+    sample = told(judge(path="$.v"), b"{", topic="t" * 60_000)
+    assert sample is not None and len(str(sample.reason)) < 300

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import signal
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,6 +163,51 @@ def test_recording_by_command(tmp_path: Path) -> None:
     counts = {sample.point for batch in Recording(Path(out)).batches() for sample in batch}
     assert counts == {"boiler.gas", "boiler.on", "boiler.bad"}
     assert "exists; name another file" in CliRunner().invoke(app, ["record", str(path), "-o", out]).stderr
+
+
+def boiler(folder: Path) -> Path:
+    return site(folder, "  boiler: {protocol: simulated, poll: 50ms, points: {gas: {signal: ramp, amplitude: 10}}}\n")
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_the_recorder_leaves_a_whole_file(tmp_path: Path, kind: signal.Signals) -> None:
+    out = tmp_path / "plant.rec"
+    command = [sys.executable, "-m", "agent", "record", str(boiler(tmp_path)), "-o", str(out)]
+    restore = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=restore) as recorder:
+        deadline = time.monotonic() + 20
+        while not out.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1.0)
+        recorder.send_signal(kind)
+        assert "samples in" in recorder.communicate(timeout=10)[0] and recorder.returncode == 0
+    recording = Recording(out)
+    assert sum(map(len, recording.batches())) > 5 and not recording.is_cut
+
+
+def test_little_is_lost_when_the_power_fails(tmp_path: Path) -> None:
+    path = tmp_path / "plant.rec"
+    writer = Writer(path, Head(POINTS, START), 0.0)
+    assert Recording(path).head.points == POINTS, "the head is there from the start"
+    for sample in many(250):  # ten a second
+        writer.add([sample])
+    assert sum(map(len, Recording(path).batches())) > 200
+    writer.close()
+
+
+def test_a_disk_that_is_full_is_said_with_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, flush = iter([True, False]), Writer._flush
+
+    def full(self: Writer, rows: Sequence[Sample]) -> None:
+        if not next(kept, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(self, rows)
+
+    monkeypatch.setattr(Writer, "_flush", full)
+    monkeypatch.setattr("agent.core.recording.LONGEST_WAIT_S", 0.2)
+    done = CliRunner().invoke(app, ["record", str(boiler(tmp_path)), "-o", str(tmp_path / "a.rec"), "--for", "30s"])
+    assert done.exit_code == 1 and "a.rec: No space left on device; it holds the" in done.stderr
+    assert "driver failed" not in done.output
 
 
 def simulated(**options: object) -> SimulatedPoint:

@@ -20,6 +20,8 @@ from agent.core.ports import Browsable, Offer
 def browse(where: str, device: str, path: str, style: str) -> int:
     """Print what lies at ``path`` of a device: as a table, as ``json``, or as ``yaml`` to paste under points."""
     offers = asyncio.run(_offers(_target(where, device), path))
+    if not offers:
+        raise ValueError(f"nothing lies at {path!r}; browse without a path, and go down from there")
     if style == "json":
         print(json.dumps([asdict(offer) for offer in offers], indent=1, ensure_ascii=False))
     elif style == "yaml":
@@ -50,6 +52,8 @@ def _target(where: str, device: str) -> Target:
     if is_url(where):
         return targets(where, [])[0]
     found = {target.device: target for target in targets(str(Path(where)), [])}
+    if not device:
+        raise ValueError(f"which device? Write one of {', '.join(sorted(found)) or 'none'} behind the site file")
     if device not in found:
         raise ValueError(f"the site has no device {device!r}; known are {', '.join(sorted(found)) or 'none'}")
     return found[device]

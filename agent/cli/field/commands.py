@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ def _columns(text: str) -> dict[str, str]:
     pairs = dict(part.partition("=")[::2] for part in text.split(",") if part)
     if not all(pairs.values()):
         raise typer.BadParameter("write name=COLUMN,address=COLUMN")
+    from agent.cli.field.taglist import FIELDS
+
+    if unknown := set(pairs) - FIELDS:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))} is no field; known are {', '.join(sorted(FIELDS))}")
     return pairs
 
 
@@ -61,13 +66,12 @@ def read(
 
     from agent.cli.field import raw as octets
     from agent.cli.field.reading import read_targets, report
-    from agent.cli.field.target import targets
+    from agent.cli.field.target import named
 
     with _telling():
-        wanted = targets(where, points or [])
+        wanted = named(where, points or [])
         if raw:
-            octets.show(asyncio.run(octets.inspect(wanted)), as_json)
-            return
+            raise typer.Exit(octets.report(*asyncio.run(octets.inspect(wanted)), as_json))
         raise typer.Exit(report(asyncio.run(read_targets(wanted)), as_json))
 
 
@@ -95,14 +99,14 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Show points as they change."""
-    from agent.cli.field.target import targets
+    from agent.cli.field.target import named
     from agent.cli.field.watching import watch as run
     from agent.logs import configure
 
     configure()
     with _telling():
         style = "json" if as_json else "plain" if plain else "table"
-        raise typer.Exit(run(targets(where, points or []), for_s, style))
+        raise typer.Exit(run(named(where, points or []), for_s, style))
 
 
 def discover(
@@ -163,8 +167,9 @@ def recorded(file: Annotated[Path, typer.Argument(help="a recording", show_defau
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``anshao``."""
-    for command in (browse, read, write, watch, discover, record, recorded):
+    for command in (browse, read, watch, discover, record, recorded):
         app.command()(command)
+    app.command(context_settings={"ignore_unknown_options": True})(write)  # -5 is a value
     app.command("import")(import_)
 
 
@@ -177,6 +182,9 @@ def _telling() -> Iterator[None]:
     """Turn what goes wrong into a line and an exit status."""
     try:
         yield
+    except BrokenPipeError:  # who read along, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
     except (ConfigError, NotConnected, Refused, ValueError, OSError) as error:
         sys.stderr.write(f"anshao: {error}\n")
         raise typer.Exit(FAILED) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import math
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,11 +15,13 @@ from rich.table import Table
 
 from agent.cli import tables
 from agent.cli.field.blocks import flow
+from agent.core.durations import format_duration
 from agent.core.ports import DriverType
 from drivers import REGISTRY
 
 LARGEST = 22
 """Bits of the prefix of the largest subnet that is searched without being told twice: 1,022 hosts."""
+MOST = 65_536
 PARALLEL = 8
 
 
@@ -39,6 +43,8 @@ def hosts_of(subnet: str, is_meant: bool) -> list[str]:
         raise ValueError(f"{subnet!r} is no subnet; write 192.168.10.0/24, or an address") from None
     if network.num_addresses > 2 ** (32 - LARGEST) and not is_meant:
         raise ValueError(f"{subnet} has {network.num_addresses} addresses; name a smaller one, or add --really")
+    if network.num_addresses > MOST:
+        raise ValueError(f"{subnet} has {network.num_addresses} addresses; the largest that is searched has {MOST}")
     return [str(host) for host in network.hosts()]
 
 
@@ -46,7 +52,13 @@ def discover(subnet: str, protocols: Sequence[str], rate: float, timeout_s: floa
     """Ask every host at the usual ports of the protocols, ``rate`` connections a second; print who answered."""
     kinds = [kind for kind in _kinds(protocols) if kind.port is not None and kind.identify is not None]
     places = [(host, kind) for host in hosts_of(subnet, is_meant) for kind in kinds]
-    found = asyncio.run(_search(places, rate, timeout_s))
+    span = format_duration(math.ceil(len(places) / rate + timeout_s))
+    sys.stderr.write(f"asking {len(places)} ports, which takes about {span}; Ctrl-C shows who answered until then\n")
+    found: list[Found] = []
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_search(places, rate, timeout_s, found))
+    if not found:
+        sys.stderr.write("nobody answered; devices may be at another port: --protocol modbus-tcp:1502\n")
     if style == "json":
         print(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
     elif style == "yaml":
@@ -62,8 +74,11 @@ def discover(subnet: str, protocols: Sequence[str], rate: float, timeout_s: floa
 def _kinds(protocols: Sequence[str]) -> Iterator[DriverType]:
     for name in protocols or sorted(REGISTRY):
         host, _, port = name.partition(":")
-        if host not in REGISTRY:
-            raise ValueError(f"{host!r} is no protocol; known are {', '.join(sorted(REGISTRY))}")
+        known = sorted(each for each, kind in REGISTRY.items() if kind.identify is not None)
+        if protocols and host not in known:
+            raise ValueError(f"{host!r} cannot be searched for; {' and '.join(known)} can")
+        if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
+            raise ValueError(f"{port!r} is not a port; write {host}:502, a number from 1 to 65535")
         kind = REGISTRY[host]
         yield (
             kind
@@ -72,17 +87,21 @@ def _kinds(protocols: Sequence[str]) -> Iterator[DriverType]:
         )
 
 
-async def _search(places: Sequence[tuple[str, DriverType]], rate: float, timeout_s: float) -> list[Found]:
+async def _search(places: Sequence[tuple[str, DriverType]], rate: float, timeout_s: float, found: list[Found]) -> None:
+    """Add to ``found`` who answers; when it is cancelled, those until then are there."""
     slots = asyncio.Semaphore(PARALLEL)
 
-    async def ask(host: str, kind: DriverType) -> Found | None:
+    async def ask(host: str, kind: DriverType) -> None:
         async with slots:
-            return await _ask(host, kind, timeout_s)
+            if (answer := await _ask(host, kind, timeout_s)) is not None:
+                found.append(answer)
 
     tasks = []
     async for host, kind in _paced(places, rate):
         tasks.append(asyncio.create_task(ask(host, kind)))
-    return [found for found in await asyncio.gather(*tasks) if found is not None]
+    await asyncio.gather(*tasks)
+    order = {(host, kind.port): number for number, (host, kind) in enumerate(places)}
+    found.sort(key=lambda each: order[each.host, each.port])
 
 
 async def _paced(places: Sequence[tuple[str, DriverType]], rate: float) -> AsyncIterator[tuple[str, DriverType]]:

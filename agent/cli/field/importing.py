@@ -24,6 +24,8 @@ def import_tags(
     """Print the points of a tag list, or add them to ``device`` of ``into``. Raises ConfigError, ValueError."""
     if protocol not in REGISTRY:
         raise ValueError(f"{protocol!r} is no protocol; known are {', '.join(sorted(REGISTRY))}")
+    if protocol in ("gpio", "replay", "simulated"):
+        raise ValueError(f"{protocol} has no addresses that a tag list could hold; write its points by hand")
     found, faults = read_tags(tags, REGISTRY[protocol], columns)
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
@@ -53,7 +55,7 @@ def merge(site: Path, device: str, tags: Sequence[Tag], lines: Sequence[str]) ->
         raise ConfigError([Fault(str(site), 1, 1, text.format(tag.name, tag.line)) for tag in known])
     text = _with_points(site.read_text(encoding="utf-8"), document, device, lines)
     new = site.with_name(f".{site.name}.new.yaml")
-    new.write_text(text, encoding="utf-8")
+    new.write_text(text, encoding="utf-8", newline="\r\n" if b"\r\n" in site.read_bytes() else None)
     try:
         load_plan(new)
     except ConfigError as error:
@@ -72,6 +74,10 @@ def _with_points(text: str, document: Document, device: str, added: Sequence[str
     lines = text.splitlines()
     if not _has_key(document, device):
         head = document.fault(("devices", device), "", at_key=True)
+        if re.search(r":\s*\{", lines[head.line - 1]):
+            raise ValueError(
+                f"{document.name}:{head.line}: {device!r} stands in braces; write one key a line there first"
+            )
         indent = head.column + 1
         block = [f"{' ' * indent}points:", *_indented(added, indent + 2)]
         return "\n".join([*lines[: head.line], *block, *lines[head.line :], ""])

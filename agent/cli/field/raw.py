@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.table import Table
 
 from agent.cli import tables
+from agent.cli.field.reading import UNREADABLE
 from agent.cli.field.target import Target
 from agent.core.errors import NotConnected
 from agent.core.ports import Inspectable, Inspection, Reading
 
+_NO_OCTETS = "it is no register, so there are no octets to show"
 
-async def inspect(targets: Sequence[Target]) -> list[Inspection]:
-    """Read the octets behind the points of devices that have some; what cannot be read is left out."""
+
+async def inspect(targets: Sequence[Target]) -> tuple[list[Inspection], dict[str, str]]:
+    """Read the octets behind the points of devices that have some; return them, and why others have none."""
     found: list[Inspection] = []
+    why: dict[str, str] = {}
     for target in targets:
         own = {f"{target.device}.{name}" for name in target.config.points}
+        wanted = [id_ for id_ in target.wanted if id_ in own]
         try:
-            session = await target.driver.connect()
-        except NotConnected:
-            continue
-        try:
-            if isinstance(session, Inspectable):
-                found += await session.inspect([id_ for id_ in target.wanted if id_ in own])
-        except NotConnected:
-            continue
-        finally:
-            await session.close()
-    return found
+            found += await _of(target, wanted)
+        except NotConnected as error:
+            why |= dict.fromkeys(wanted, str(error))
+        seen = {each.point for each in found if each.raw}
+        why |= {id_: _NO_OCTETS for id_ in wanted if id_ not in seen and id_ not in why}
+        why |= {each.point: "the device refuses these registers" for each in found if not each.raw}
+    return [each for each in found if each.raw], why
+
+
+async def _of(target: Target, wanted: Sequence[str]) -> Sequence[Inspection]:
+    session = await target.driver.connect()
+    try:
+        return await session.inspect(wanted) if isinstance(session, Inspectable) else []
+    finally:
+        await session.close()
+
+
+def report(inspections: Sequence[Inspection], why: Mapping[str, str], as_json: bool) -> int:
+    """Print what was read, and to the error stream what was not; return 2 if a register could not be read."""
+    show(inspections, as_json)
+    for point, reason in why.items():
+        sys.stderr.write(f"{point}: {reason}\n")
+    return UNREADABLE if any(reason != _NO_OCTETS for reason in why.values()) or not inspections else 0
 
 
 def show(inspections: Sequence[Inspection], as_json: bool = False) -> None:
@@ -67,7 +85,7 @@ def hint_of(inspection: Inspection) -> str:
 
 
 def _mark(reading: Reading) -> str:
-    return "← as configured" if reading.is_configured else ""
+    return "← as configured" if reading.is_configured else "" if reading.plausible else "unlikely"
 
 
 def _style(reading: Reading) -> str:

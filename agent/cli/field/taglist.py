@@ -17,9 +17,9 @@ from agent.core.errors import ConfigError, Fault
 from agent.core.ports import DriverType
 
 _SYNONYMS = {
-    "name": ("name", "tag", "tagname", "tag name", "symbol", "变量名", "变量", "名称", "点名", "标签"),
+    "name": ("name", "tag", "tagname", "tag name", "symbol", "变量名", "变量名称", "变量", "名称", "点名", "标签"),
     "address": ("address", "addr", "register", "logical address", "node", "nodeid", "node id", "topic", "地址",
-                "寄存器"),
+                "寄存器", "寄存器地址"),
     "type": ("type", "datatype", "data type", "数据类型", "类型"),
     "unit": ("unit", "units", "eng units", "engineering units", "单位"),
     "description": ("description", "desc", "comment", "描述", "注释", "说明"),
@@ -27,12 +27,15 @@ _SYNONYMS = {
     "offset": ("offset", "bias", "偏移", "偏移量"),
     "access": ("access", "client access", "r/w", "read/write", "writable", "读写", "权限"),
 }  # fmt: skip
+FIELDS = frozenset(_SYNONYMS)
 _TYPES = {
     "real": "float32", "float": "float32", "single": "float32", "lreal": "float64", "double": "float64",
     "int": "int16", "short": "int16", "word": "uint16", "uint": "uint16", "ushort": "uint16",
     "dint": "int32", "long": "int32", "dword": "uint32", "udint": "uint32", "ulong": "uint32",
     "lint": "int64", "llong": "int64", "lword": "uint64", "ulint": "uint64", "bcd": "bcd16", "lbcd": "bcd32",
     "bool": "bool", "boolean": "bool", "bit": "bool", "string": "string",
+    "浮点": "float32", "浮点型": "float32", "双精度": "float64", "整型": "int16", "整数": "int16",
+    "无符号整型": "uint16", "长整型": "int32", "布尔": "bool", "布尔型": "bool", "开关量": "bool", "字符串": "string",
 }  # fmt: skip
 _ADDRESS_KEY = {"opcua": "node", "mqtt": "topic"}
 _BIT = re.compile(r"(\d{5,6})\.(\d{1,2})")
@@ -58,6 +61,9 @@ def read_tags(path: Path, kind: DriverType, columns: Mapping[str, str]) -> tuple
     fields = _fields(path, head, columns)
     faults, first = list[Fault](), dict[str, int]()
     for line, row in rows:
+        if len(row) <= max(fields.index("name"), fields.index("address")):
+            faults.append(Fault(str(path), line, len(row), "the line ends before the columns of name and address"))
+            continue
         tag = _tag(line, dict(zip(fields, row, strict=False)), kind)
         problems = [*_name_faults(tag, first), *_point_faults(tag, kind)]
         faults += [Fault(str(path), line, fields.index(key) + 1, message) for key, message in problems]
@@ -73,26 +79,39 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError([Fault(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from error
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030", errors="replace")
+    text = _decoded(data)
     head = text.split("\n", 1)[0]
     separator = max(";,\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    for row in reader:
-        if any(cell.strip() for cell in row):
-            yield reader.line_num, [cell.strip() for cell in row]
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield reader.line_num, [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise ConfigError([Fault(str(path), reader.line_num, 1, f"is no line of a tag list: {error}")]) from error
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text: UTF-16 if it says so ("Unicode text" of a spreadsheet), UTF-8, or else GB18030."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gb18030", errors="replace")
 
 
 def _fields(path: Path, head: Sequence[str], columns: Mapping[str, str]) -> list[str]:
     """Return what each column means, empty for those that are of no use."""
     renamed = {own.lower(): field for field, own in columns.items()}
     known = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms}
+    shown = ", ".join(head)[:200]
+    if missing := [own for own in columns.values() if own.lower() not in map(str.lower, head)]:
+        raise ConfigError([Fault(str(path), 1, 1, f"no column is called {missing[0]!r} (the head is {shown})")])
     fields = [renamed.get(cell.lower()) or known.get(cell.lower(), "") for cell in head]
     for field in ("name", "address"):
         if field not in fields:
-            what = f"no column is the {field} (the head is {', '.join(head) or 'empty'})"
+            what = f"no column is the {field} (the head is {shown or 'empty'})"
             raise ConfigError([Fault(str(path), 1, 1, f"{what}; say which with --columns {field}=COLUMN")])
     return fields
 

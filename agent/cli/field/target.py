@@ -50,6 +50,15 @@ def targets(where: str, points: Sequence[str]) -> list[Target]:
     return [_alone(where, points)] if is_url(where) else _in_site(site_of(Path(where)), points)
 
 
+def named(where: str, points: Sequence[str]) -> list[Target]:
+    """Return the same; of a URL, points must be named."""
+    found = targets(where, points)
+    if is_url(where) and not points:
+        example = {"opcua": "'nsu=URI;s=NAME'", "mqtt": "a/topic"}.get(found[0].config.type.protocol, "40001:float32")
+        raise ValueError(f"{where} does not say by itself what to read; name it, such as {example}")
+    return found
+
+
 def _in_site(site: Site, patterns: Sequence[str]) -> list[Target]:
     found = []
     for id_, config in site.devices.items():
@@ -96,7 +105,10 @@ def _alone(url: str, points: Sequence[str]) -> Target:
 
 
 def _in_words(error: Mapping[str, Any]) -> str:
-    return str(error["ctx"]["error"]) if "error" in error.get("ctx", {}) else str(error["msg"])
+    if "error" in error.get("ctx", {}):
+        return str(error["ctx"]["error"])
+    key = error["loc"][-1] if error["loc"] else "it"
+    return f"{key}: {error['msg']} (found {error['input']!r})"
 
 
 def _modbus_device(url: str) -> dict[str, object]:

@@ -21,9 +21,9 @@ def watch(targets: Sequence[Target], for_s: float | None, style: str) -> int:
     """Show a live table, or with ``plain`` or ``json`` a line for each change."""
     wanted = {id_ for target in targets for id_ in target.wanted}
     if style == "table" and Console().is_terminal:
-        board = _Board()
-        with Live(board.table(), refresh_per_second=4) as live:
-            asyncio.run(_run(targets, wanted, lambda sample: live.update(board.changed(sample)), for_s))
+        board = Board(Console().height - 3)
+        with Live(get_renderable=board.table, refresh_per_second=4):
+            asyncio.run(_run(targets, wanted, board.changed, for_s))
     else:
         printer = _print_json if style == "json" else _print_line
         asyncio.run(_run(targets, wanted, printer, for_s))
@@ -44,24 +44,27 @@ async def _run(
     await run(targets, ingest, for_s)
 
 
-class _Board:
-    """The newest sample of each point."""
+class Board:
+    """The newest sample of each point; of ``rows`` points, as many as the terminal has lines for."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int) -> None:
         self._samples: dict[str, Sample] = {}
+        self._rows = max(rows, 1)
 
-    def changed(self, sample: Sample) -> Table:
-        """Take a sample in, and draw all."""
+    def changed(self, sample: Sample) -> None:
+        """Take a sample in."""
         self._samples[sample.point] = sample
-        return self.table()
 
     def table(self) -> Table:
-        """Draw all points."""
+        """Draw the points; called in a thread of its own, a few times a second however much changes."""
         table = Table("point", "value", "quality", "at", "reason", box=None, header_style="dim")
-        for id_, sample in sorted(self._samples.items()):
+        samples = sorted(self._samples.copy().items())
+        for id_, sample in samples[: self._rows]:
             style = "dim red" if sample.quality is Quality.BAD else ""
             cells = (id_, tables.value(sample.value), sample.quality, f"{sample.received_at.astimezone():%H:%M:%S}")
             table.add_row(*cells, sample.reason or "", style=style)
+        if (more := len(samples) - self._rows) > 0:
+            table.add_row(f"and {more} more: name those that you want to see", style="dim")
         return table
 
 
