@@ -59,6 +59,7 @@ class Pipeline:
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge; False when there was nothing to acknowledge. Raises KeyError for an unknown alarm."""
         now = self._clock.now()
+        self._evaluate(self.facts.expired(now.mono_s))  # a latched alarm is not reset on what was known a moment ago
         changes = self.engine.acknowledge(alarm, operator, now)
         self._apply(changes, now)
         return bool(changes)

@@ -49,9 +49,9 @@ def _unmanned(values: Values) -> bool:
 
 
 WATCHED = (
-    Watched("gas.HH", _at("gas", 40), _under("gas", 38), 0.0, True),
-    Watched("gas.H", _at("gas", 20), _under("gas", 18), 2.0, True, outer="gas.HH"),
-    Watched("pressure.HH", _at("pressure", 12), _under("pressure", 11.5), 1.0, True, latch=True),
+    Watched("gas.HH", _at("gas", 40), _under("gas", 40), 0.0, True),
+    Watched("gas.H", _at("gas", 20), _under("gas", 20), 2.0, True, outer="gas.HH"),
+    Watched("pressure.HH", _at("pressure", 12), _under("pressure", 12), 1.0, True, latch=True),
     Watched("guard", _manned, _unmanned, 1.0, True),
 )
 
@@ -119,9 +119,9 @@ class Oracle:
 
     def _must_not_stay_shelved(self, alarm: Alarm, now_s: float) -> None:
         if alarm.shelved is None:
-            self._shelved_since_s.pop(alarm.id, None)
             return
-        since_s = self._shelved_since_s.setdefault(alarm.id, now_s)
+        act = f"{alarm.id} {alarm.shelved.since}"  # somebody may put it away again
+        since_s = self._shelved_since_s.setdefault(act, now_s)
         assert now_s - since_s <= SHELF_S, f"{alarm.id} is still shelved after {now_s - since_s:.1f} s"
 
     def _must_sound(self, watched: Watched, alarm: Alarm) -> None:

@@ -7,9 +7,10 @@ the alarm state machine: it looks at the values, and at what people did.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from agent.core.errors import NotAllowed
 from agent.core.model import Alarm, EventDraft, Instant, Level, Operator, PointInfo, Quality, Sample
@@ -20,7 +21,7 @@ from rules.engine import Engine
 from rules.kinds import KINDS
 from tests.simulation.horn import annunciator
 
-STALE_S = 3.0
+STALE_S = 2.75
 SWEEP_S = 1.0
 SHELF_S = 30.0
 LI = Operator("li", "hmi", "seen")
@@ -88,19 +89,34 @@ class Clock:
 class Disk:
     """What the journal would hold: alarm states in commits, of which a crash may lose the last."""
 
-    commits: list[list[str]] = field(default_factory=list)
+    boot: int = 0
+    commits: list[tuple[int, list[str]]] = field(default_factory=list)
     events: list[EventDraft] = field(default_factory=list)
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take one transaction."""
         self.events.extend(events)
-        self.commits.append([alarm_to_json(alarm) for alarm in alarms])
+        self.commits.append((self.boot, [alarm_to_json(alarm) for alarm in alarms]))
 
-    def restored(self, lost: int) -> list[Alarm]:
-        """Return what is left after a crash that lost the last ``lost`` commits."""
+    def restored(self, lost: int) -> list[tuple[Alarm, bool]]:
+        """Return what is left after a crash that lost the last ``lost`` commits, and whether it is of this boot."""
         self.commits = self.commits[: len(self.commits) - lost] if lost else self.commits
-        latest = {alarm.id: alarm for commit in self.commits for alarm in map(alarm_from_json, commit)}
+        latest = {
+            alarm.id: (alarm, boot == self.boot)
+            for boot, commit in self.commits
+            for alarm in map(alarm_from_json, commit)
+        }
         return list(latest.values())
+
+
+class Watch(Protocol):
+    """Who looks on."""
+
+    def seen(self, point: str) -> None:
+        """A sample of the point comes."""
+
+    def look(self) -> None:
+        """Something may have changed."""
 
 
 class Plant:
@@ -138,30 +154,33 @@ class Plant:
         now = self.clock.now()
         self.pipeline.ingest([Sample(point, value, quality if value is not None else Quality.BAD, now.utc, now.mono_s)])
 
-    def pass_time(self, seconds: float, polled: Sequence[str], seen: Callable[[str], None]) -> None:
+    def pass_time(self, seconds: float, polled: Sequence[str], watch: Watch) -> None:
         """Let time pass with all timers and sweeps; ``polled`` points repeat their value every second."""
         until_s = self.clock.now().mono_s + seconds
         while (next_s := min(self.pipeline.next_due_s() or self._sweep_s, self._sweep_s)) <= until_s:
             self.clock.advance(max(next_s - self.clock.now().mono_s, 0.0))
             if next_s < self._sweep_s:
                 self.pipeline.timers()
-                continue
-            self._sweep_s += SWEEP_S
-            self._repeat(polled, seen)
-            self.pipeline.sweep()
+            else:
+                self._sweep_s += SWEEP_S
+                self._repeat(polled, watch)
+                self.pipeline.sweep()
+            watch.look()
         self.clock.advance(until_s - self.clock.now().mono_s)
 
     def crash(self, same_boot: bool, lost: int) -> list[Alarm]:
         """The process dies and comes back, knowing only what is on the disk, which is returned."""
         if not same_boot:
             self.clock.reboot()
+            self.disk.boot += 1
         saved = self.disk.restored(lost)
         self.values = dict.fromkeys(POINTS)
         self._engine = self._build()
-        self._engine.restore(saved, same_boot, self.clock.now())
+        for same in (True, False):
+            self._engine.restore([alarm for alarm, its in saved if its is same], same, self.clock.now())
         self.confirm(set())
         self._sweep_s = self.clock.now().mono_s
-        return saved
+        return [alarm for alarm, _ in saved]
 
     def reload(self) -> None:
         """The rules are read anew between two samples."""
@@ -185,7 +204,7 @@ class Plant:
             elif what == "silence":
                 changes = self._engine.silence(alarm, LI, now)
             else:
-                changes = self._engine.acknowledge(alarm, LI, now)
+                return self.pipeline.acknowledge(alarm, LI)
         except NotAllowed:
             return False
         self.disk.record([], [change.alarm for change in changes])
@@ -198,9 +217,9 @@ class Plant:
         self.annunciator.unconfirmed(failed)
         self.pipeline.refresh(self.clock.now())
 
-    def _repeat(self, polled: Sequence[str], seen: Callable[[str], None]) -> None:
+    def _repeat(self, polled: Sequence[str], watch: Watch) -> None:
         now = self.clock.now()
         known = [point for point in polled if self.values[point] is not None]
         for point in known:
-            seen(point)
+            watch.seen(point)
         self.pipeline.ingest([Sample.good(point, self.values[point], now) for point in known])

@@ -61,7 +61,7 @@ def _sample(plant: Plant, oracle: Oracle, polled: list[str]) -> None:
 def _wait(plant: Plant, oracle: Oracle, polled: list[str]) -> None:
     """Time passes in short steps, so that the oracle sees what the agent sees."""
     for _ in range(plant.dice.choice([1, 1, 2, 5, 15])):
-        plant.pass_time(plant.dice.choice([0.1, 0.5, 1.0]), polled, oracle.seen)
+        plant.pass_time(plant.dice.choice([0.1, 0.5, 1.0]), polled, oracle)
         oracle.look()
 
 
