@@ -99,7 +99,7 @@ class AlarmLife(RuleBasedStateMachine):
         assert self.alarm.active == (self.alarm.state in active_states)
 
 
-AlarmLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+AlarmLife.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
 TestAlarmLife = AlarmLife.TestCase
 
 
