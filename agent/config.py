@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from agent.annunciator import OutputKind
+from agent.core.calendars import Calendar, Window, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, Value
@@ -66,6 +67,11 @@ def _heard(levels: dict[Level, Value]) -> dict[Level, Value]:
     return levels
 
 
+def _zone(name: str) -> str:
+    time_zone(name)
+    return name
+
+
 class GatewayOptions(Options):
     """Who this gateway is, and where it keeps its state."""
 
@@ -73,6 +79,8 @@ class GatewayOptions(Options):
     site: Place = Field(min_length=1)
     area: Place = ""
     language: Literal["en", "zh"] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = ""
+    """IANA name, in which calendars are read; empty: the system's."""
     state: Path = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anshao"))
     socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
 
@@ -116,13 +124,14 @@ class Site:
     outputs: Mapping[str, OutputOptions]
     uplink: UplinkOptions | None
     rules: tuple[Path, ...]
+    calendars: Mapping[str, Calendar]
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""
         return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
 
 
-_SECTIONS = ("gateway", "rules", "devices", "cameras", "outputs", "uplink")
+_SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "uplink")
 
 
 def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
@@ -171,11 +180,12 @@ class _Reader:
         self._backups(outputs)
         uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
         rules = tuple(self._rules())
+        calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules)
+        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
         here = self._path.parent.resolve()
@@ -274,6 +284,17 @@ class _Reader:
                 self._fault(where, f"there is no output {options.backup!r}{hint}")
             elif name in _chain(name, outputs):
                 self._fault(where, f"the backup of {name!r} leads back to itself; name another output")
+
+    def _calendar(self, name: str, gateway: GatewayOptions | None) -> Calendar:
+        """Read one window, or a list of them."""
+        where: Where = ("calendars", name)
+        data = self._doc.at(where)
+        places = [(*where, index) for index, _ in enumerate(data)] if isinstance(data, list) else [where]
+        if not data or not isinstance(data, dict | list):
+            self._fault(where, f"{name!r} needs a window, such as {{days: mon-fri, from: 06:00, to: 22:00}}")
+            places = []
+        windows = tuple(window for place in places if (window := self._model(Window, place)))
+        return Calendar(name, windows, time_zone(gateway.timezone if gateway else "UTC"))
 
     def _rules(self) -> Iterator[Path]:
         files = self._doc.data.get("rules", [])

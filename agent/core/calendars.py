@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field
 
@@ -83,3 +85,24 @@ def read_windows(value: Any) -> Any:
 
 
 Windows = Annotated[tuple[Window, ...], BeforeValidator(read_windows), Field(min_length=1)]
+
+
+_SYSTEM_ZONE = Path("/etc/localtime")
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name; for an empty one the system's. Raises ValueError for one that nobody knows."""
+    if not name:
+        return _system_zone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; write its IANA name, such as Asia/Shanghai or UTC") from None
+
+
+def _system_zone() -> tzinfo:
+    try:
+        with _SYSTEM_ZONE.open("rb") as file:
+            return ZoneInfo.from_file(file, "the system's")
+    except (OSError, ValueError):
+        return UTC
