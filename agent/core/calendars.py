@@ -63,6 +63,11 @@ class Window(Options):
         return (today in self.days and minute >= self.from_) or (yesterday in self.days and minute < self.to)
 
 
+def clock_was_set(utc: datetime) -> bool:
+    """Tell whether the wall clock can be believed: with a dead battery it shows a time before this software."""
+    return utc >= _NOT_BEFORE
+
+
 @dataclass(frozen=True)
 class Calendar:
     """Some windows in one time zone."""
@@ -73,7 +78,7 @@ class Calendar:
 
     def covers(self, utc: datetime) -> bool:
         """Tell whether ``utc`` lies in one of the windows. With a clock that was never set, it does: armed is safer."""
-        if utc < _NOT_BEFORE:
+        if not clock_was_set(utc):
             return True
         local = utc.astimezone(self.zone)
         return any(window.covers(local) for window in self.windows)
