@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from agent.annunciator import OutputKind
+from agent.annunciation.options import OutputOptions
+from agent.annunciation.patterns import Annunciation
+from agent.annunciation.section import read_annunciation
+from agent.core.calendars import Calendar, Window, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
-from agent.core.model import Level, Value
+from agent.core.model import Level
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
 from agent.uplink.options import UplinkOptions
@@ -43,27 +46,9 @@ M = TypeVar("M", bound=BaseModel)
 _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", "certificate_days")
 
 
-def _off_is_a_word(value: object) -> object:
-    """YAML 1.1 reads a bare ``off`` and ``on`` as booleans; here they are words."""
-    return {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
-
-
-def _off_keys(value: object) -> object:
-    if not isinstance(value, dict):
-        return value
-    words = {"false": "off", "true": "on", "no": "off", "yes": "on"}
-    return {words.get(str(key).lower(), key): each for key, each in value.items()}
-
-
-def _heard(levels: dict[Level, Value]) -> dict[Level, Value]:
-    """Refuse levels that would pass for confirmed while the output stays off."""
-    written = {Level.OFF: False, Level.ON: True, **levels}
-    for level, value in written.items():
-        if level is not Level.OFF and value == written[Level.OFF]:
-            raise ValueError(
-                f"'{level}' writes the same as 'off' ({value!r}), so nobody would notice; give another value"
-            )
-    return levels
+def _zone(name: str) -> str:
+    time_zone(name)
+    return name
 
 
 class GatewayOptions(Options):
@@ -73,21 +58,10 @@ class GatewayOptions(Options):
     site: Place = Field(min_length=1)
     area: Place = ""
     language: Literal["en", "zh"] = "en"
+    timezone: Annotated[str, AfterValidator(_zone)] = ""
+    """IANA name, in which calendars are read; empty: the system's."""
     state: Path = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anshao"))
     socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
-
-
-class OutputOptions(Options):
-    """One siren or lamp, wired to a writable point."""
-
-    kind: OutputKind
-    point: str
-    readback: str = ""
-    backup: str = ""
-    on_stop: Annotated[Literal["hold", "off", "on"], BeforeValidator(_off_is_a_word)] = "hold"
-    levels: Annotated[dict[Level, Value], BeforeValidator(_off_keys), AfterValidator(_heard)] = Field(
-        default_factory=dict
-    )
 
 
 @dataclass(frozen=True)
@@ -116,13 +90,15 @@ class Site:
     outputs: Mapping[str, OutputOptions]
     uplink: UplinkOptions | None
     rules: tuple[Path, ...]
+    calendars: Mapping[str, Calendar]
+    annunciation: Annunciation
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""
         return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
 
 
-_SECTIONS = ("gateway", "rules", "devices", "cameras", "outputs", "uplink")
+_SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "uplink")
 
 
 def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
@@ -171,11 +147,13 @@ class _Reader:
         self._backups(outputs)
         uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
         rules = tuple(self._rules())
+        calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
+        annunciation = self._annunciation(outputs, calendars)
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules)
+        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, annunciation)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
         here = self._path.parent.resolve()
@@ -274,6 +252,25 @@ class _Reader:
                 self._fault(where, f"there is no output {options.backup!r}{hint}")
             elif name in _chain(name, outputs):
                 self._fault(where, f"the backup of {name!r} leads back to itself; name another output")
+            elif options.backup in outputs and outputs[options.backup].kind.sounds and not options.kind.sounds:
+                self._fault(where, "a lamp cannot be backed up by a sound, which nobody could silence; name a lamp")
+
+    def _annunciation(self, outputs: Mapping[str, OutputOptions], calendars: Mapping[str, Calendar]) -> Annunciation:
+        data, faults = read_annunciation(self._doc, calendars)
+        self.faults.extend(faults)
+        areas = {name: options.area for name, options in outputs.items()}
+        return data.for_outputs(areas, [name for name, options in outputs.items() if Level.CHIME in options.levels])
+
+    def _calendar(self, name: str, gateway: GatewayOptions | None) -> Calendar:
+        """Read one window, or a list of them."""
+        where: Where = ("calendars", name)
+        data = self._doc.at(where)
+        places = [(*where, index) for index, _ in enumerate(data)] if isinstance(data, list) else [where]
+        if not data or not isinstance(data, dict | list):
+            self._fault(where, f"{name!r} needs a window, such as {{days: mon-fri, from: 06:00, to: 22:00}}")
+            places = []
+        windows = tuple(window for place in places if (window := self._model(Window, place)))
+        return Calendar(name, windows, time_zone(gateway.timezone if gateway else "UTC"))
 
     def _rules(self) -> Iterator[Path]:
         files = self._doc.data.get("rules", [])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from agent.annunciator import OutputKind
+from agent.annunciation.kinds import FALLBACK, OutputKind
 from agent.backoff import delays
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Level, Value
@@ -46,8 +46,10 @@ class Output:
     differs_since_s: float = field(default=0.0)
 
     def raw(self, level: Level) -> Value:
-        """Return the value to write for ``level``; an output that cannot flash is switched on instead."""
-        return self.levels.get(level, self.levels[Level.ON])
+        """Return the value to write for ``level``, or for what stands in for one that the output does not have."""
+        while level not in self.levels:
+            level = FALLBACK[level]
+        return self.levels[level]
 
     def is_at(self, level: Level) -> bool:
         """Tell whether the output was last seen at ``level``."""
@@ -105,7 +107,7 @@ class OutputBus:
     ) -> None:
         self.device = device
         self._heartbeat, self._refresh = heartbeat, refresh
-        self.outputs = sorted(outputs, key=lambda output: output.kind is not OutputKind.SIREN)
+        self.outputs = sorted(outputs, key=lambda output: not output.kind.sounds)
         self.beat_s = clock.now().mono_s
         self._driver = driver
         self._wanted = wanted

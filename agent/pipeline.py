@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from agent.annunciator import Annunciator
+from agent.annunciation import Annunciator
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
 from agent.core.ports import Clock, Recorder, RuleEngine
 from agent.facts import FactTable

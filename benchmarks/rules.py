@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 
-from agent.annunciator import Annunciator, OutputKind
+from agent.annunciation import Annunciator, OutputKind
 from agent.core.clock import ManualClock
 from agent.core.model import Alarm, EventDraft, Operator, PointInfo, Sample
 from agent.facts import FactTable

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.core.calendars import Calendar
 from agent.core.durations import format_duration
 from agent.core.model import AlarmDefinition
-from rules.calendars import Calendar
 from rules.condition import Condition
 from rules.machine import Timing
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from agent.annunciator import attracts
+from agent.annunciation import Annunciation
+from agent.annunciation.options import OutputOptions
 from agent.app import builtin
-from agent.config import DeviceConfig, OutputOptions, Site, load_site, rule_files
+from agent.config import DeviceConfig, Site, load_site, rule_files
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
@@ -36,6 +37,7 @@ class Plan:
     outputs: tuple[Output, ...]
     backups: Mapping[str, str]
     rules_revision: str
+    annunciation: Annunciation
 
     def output_buses(self) -> Iterator[tuple[DeviceConfig, Driver, list[Output]]]:
         """Yield each device that carries outputs or a heartbeat, with a driver of its own for just these."""
@@ -54,11 +56,12 @@ def load_plan(path: Path) -> Plan:
     site = _site(path)
     drivers = site.build(SystemClock())
     points = {point.id: point for point in _points(site, drivers)}
+    kinds = {name: options.kind for name, options in site.outputs.items()}
     written = load_rules(
         site.rules,
         points,
         site.outputs,
-        attracts=lambda priority, outputs: attracts(priority, [site.outputs[name].kind for name in outputs]),
+        attracts=lambda priority, outputs: site.annunciation.attracts(priority, outputs, kinds),
     )
     generated = builtin.compile_builtin(_builtin(site, points), points)
     _refuse_clashes(site, written, generated)
@@ -70,6 +73,7 @@ def load_plan(path: Path) -> Plan:
         tuple(_output(name, options) for name, options in site.outputs.items()),
         {name: options.backup for name, options in site.outputs.items() if options.backup},
         _revision(site.rules),
+        replace(site.annunciation, faults=frozenset(rule.definition.id for rule in generated)),
     )
 
 

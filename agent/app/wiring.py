@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.annunciator import Annunciator
+from agent.annunciation import Annunciator
 from agent.api import serve
 from agent.app.gateway import Gateway
 from agent.app.parts import Parts
@@ -51,7 +51,7 @@ class Agent:
         self.engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
-        self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs)
+        self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs, plan.annunciation)
         self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
         self.ticker = Ticker(self.pipeline, clock)
         self.buses = [self._bus(*parts) for parts in plan.output_buses()]

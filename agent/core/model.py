@@ -331,11 +331,17 @@ class Change:
 
 
 class Level(StrEnum):
-    """Wanted or seen level of a siren or lamp."""
+    """Wanted or seen level of a siren or lamp. The last three are tones, in the order of their urgency."""
 
     OFF = "off"
     ON = "on"
     FLASH = "flash"
+    """At 1.4 to 2.8 Hz (IEC 60073)."""
+    SLOW_FLASH = "slow-flash"
+    """At 0.4 to 0.8 Hz."""
+    MODULATED = "modulated"
+    INTERMITTENT = "intermittent"
+    CHIME = "chime"
 
 
 class Lane(StrEnum):

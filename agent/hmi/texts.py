@@ -45,6 +45,10 @@ _TEXTS = {
     "off": ("off", "关"),
     "on": ("on", "开"),
     "flash": ("flashing", "闪烁"),
+    "slow-flash": ("flashing slowly", "慢闪"),
+    "modulated": ("modulated tone", "变调音"),
+    "intermittent": ("intermittent tone", "断续音"),
+    "chime": ("chime", "提示音"),
 }
 
 

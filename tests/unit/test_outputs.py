@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agent.annunciator import OutputKind
+from agent.annunciation import OutputKind
 from agent.core.clock import SystemClock
 from agent.core.model import Level
 from agent.outputs import Heartbeat, Output, OutputBus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.annunciator import Annunciator, OutputKind
+from agent.annunciation import Annunciator, OutputKind
 from agent.core.clock import ManualClock
 from agent.core.model import Level, Operator, PointInfo, Sample
 from agent.facts import FactTable
@@ -54,7 +54,7 @@ def test_beacon_then_siren_then_acknowledged_then_gone() -> None:
     rig.pipeline.timers()
     assert rig.wanted() == ("off", "off", "flash")
     rig.gas(41)
-    assert rig.wanted() == ("on", "flash", "off"), "HH stands for H"
+    assert rig.wanted() == ("modulated", "flash", "off"), "HH stands for H"
     assert rig.pipeline.silence(None, LI) == 1
     assert rig.wanted() == ("off", "flash", "off")
     assert rig.pipeline.acknowledge("gas.HH", LI)
@@ -109,9 +109,9 @@ def test_data_that_goes_missing_leaves_the_siren_sounding() -> None:
     rig.gas(50)
     rig.clock.advance(60.0)
     rig.pipeline.sweep()
-    assert rig.wanted()[0] == "on"
+    assert rig.wanted()[0] == "modulated"
     rig.pipeline.ingest([Sample.bad("room.gas", "connection reset", rig.clock.now())])
-    assert rig.wanted()[0] == "on"
+    assert rig.wanted()[0] == "modulated"
     rig.gas(0)
     assert rig.wanted()[0] == "off"
 

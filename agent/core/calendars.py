@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field
 
@@ -61,6 +63,11 @@ class Window(Options):
         return (today in self.days and minute >= self.from_) or (yesterday in self.days and minute < self.to)
 
 
+def clock_was_set(utc: datetime) -> bool:
+    """Tell whether the wall clock can be believed: with a dead battery it shows a time before this software."""
+    return utc >= _NOT_BEFORE
+
+
 @dataclass(frozen=True)
 class Calendar:
     """Some windows in one time zone."""
@@ -71,7 +78,7 @@ class Calendar:
 
     def covers(self, utc: datetime) -> bool:
         """Tell whether ``utc`` lies in one of the windows. With a clock that was never set, it does: armed is safer."""
-        if utc < _NOT_BEFORE:
+        if not clock_was_set(utc):
             return True
         local = utc.astimezone(self.zone)
         return any(window.covers(local) for window in self.windows)
@@ -83,3 +90,24 @@ def read_windows(value: Any) -> Any:
 
 
 Windows = Annotated[tuple[Window, ...], BeforeValidator(read_windows), Field(min_length=1)]
+
+
+_SYSTEM_ZONE = Path("/etc/localtime")
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name; for an empty one the system's. Raises ValueError for one that nobody knows."""
+    if not name:
+        return _system_zone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; write its IANA name, such as Asia/Shanghai or UTC") from None
+
+
+def _system_zone() -> tzinfo:
+    try:
+        with _SYSTEM_ZONE.open("rb") as file:
+            return ZoneInfo.from_file(file, "the system's")
+    except (OSError, ValueError):
+        return UTC
