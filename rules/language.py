@@ -12,6 +12,7 @@ from agent.core.document import Where, suggestion
 from agent.core.durations import Duration
 from agent.core.model import AlarmDefinition, Escalation, PointInfo, Priority
 from agent.core.options import Options
+from rules.calendars import Windows
 from rules.cel import CelCondition, expression_faults
 from rules.condition import Condition
 from rules.machine import Timing
@@ -206,6 +207,9 @@ class SingleOptions(RuleOptions):
 
 
 class RuleFile(Options):
-    """The outermost shape; each rule is read on its own, so that one fault hides no other."""
+    """The outermost shape; each rule and template is read on its own, so that one fault hides no other."""
 
-    rules: list[Any]
+    include: list[str] = Field(default_factory=list, description="files beside this one, or library:NAME")
+    calendars: dict[Variable, Windows] = Field(default_factory=dict, description="weekly windows, for 'armed'")
+    templates: dict[Variable, Any] = Field(default_factory=dict, description="rules with parameters")
+    rules: list[Any] = Field(default_factory=list)

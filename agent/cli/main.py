@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.cli import opcua
+from agent.cli import rules as rules_commands
+from agent.cli.asking import AsJson, Socket
+from agent.cli.asking import telling as _telling
 from agent.cli.field import commands
-from agent.client import AgentAway, AgentRefused, Client
+from agent.client import Client
 from agent.core.durations import parse_duration
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(opcua.app, name="opcua")
-REFUSED, AWAY = 1, 3
+app.add_typer(rules_commands.app, name="rules")
 
 
 def _duration(text: str) -> float:
@@ -35,8 +36,6 @@ def _duration(text: str) -> float:
 
 
 Site = Annotated[Path, typer.Argument(help="the site file", show_default=False)]
-Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
 Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Seconds = Annotated[float, typer.Option(parser=_duration, metavar="DURATION")]
 
@@ -214,15 +213,3 @@ def _show(
 
 def _who(operator: str) -> str:
     return operator or getpass.getuser()
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Turn what the client raises into one line and an exit status."""
-    try:
-        yield
-    except (AgentAway, AgentRefused) as error:
-        sys.stderr.write(f"anshao: {error}\n")
-        raise typer.Exit(AWAY if isinstance(error, AgentAway) else REFUSED) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None

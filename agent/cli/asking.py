@@ -1,0 +1,29 @@
+"""What every command that asks the agent has in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.client import AgentAway, AgentRefused
+
+Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+REFUSED, AWAY = 1, 3
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Turn what the client raises into one line and an exit status."""
+    try:
+        yield
+    except (AgentAway, AgentRefused) as error:
+        sys.stderr.write(f"anshao: {error}\n")
+        raise typer.Exit(AWAY if isinstance(error, AgentAway) else REFUSED) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

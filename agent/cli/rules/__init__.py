@@ -1,0 +1,10 @@
+"""``anshao rules``: test, describe and explain rules; one module for each topic, imported below."""
+
+from __future__ import annotations
+
+import typer
+
+from agent.cli.rules import describing
+
+app = typer.Typer(help="Test, describe and explain alarm rules.", no_args_is_help=True)
+describing.register(app)
