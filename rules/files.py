@@ -8,9 +8,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from agent.core.calendars import Calendar
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
-from rules.calendars import Calendar
 from rules.language import RuleFile
 from rules.templates import Template, TemplateOptions
 

@@ -14,6 +14,8 @@ from agent.annunciation.patterns import Annunciation, Pattern, Signal
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Instant, Level, Priority
 
 Live = tuple[AlarmDefinition, Alarm]
+_TICK_S = 1e-6
+"""A phase that ends within this has ended: rounding must not name the present moment as the next change."""
 
 
 class Outputs(NamedTuple):
@@ -36,10 +38,10 @@ def is_sounding(pattern: Pattern, alarm: Alarm, now_s: float) -> tuple[bool, flo
     """Tell whether the alarm's sound is in its loud phase, and when (monotonic) that changes. Pure."""
     if pattern.longest_sound is None or pattern.repeat_after is None or alarm.called is None:
         return True, inf
-    since_s = max(now_s - alarm.called.mono_s, 0.0)
-    phase_s = since_s % pattern.repeat_after
-    begun_s = now_s - phase_s
-    if phase_s < pattern.longest_sound:
+    now_s += _TICK_S
+    turns = max(now_s - alarm.called.mono_s, 0.0) // pattern.repeat_after
+    begun_s = alarm.called.mono_s + turns * pattern.repeat_after
+    if now_s < begun_s + pattern.longest_sound:
         return True, begun_s + pattern.longest_sound
     return False, begun_s + pattern.repeat_after
 
