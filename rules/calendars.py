@@ -71,10 +71,15 @@ class Calendar:
 
     def covers(self, utc: datetime) -> bool:
         """Tell whether ``utc`` lies in one of the windows. With a clock that was never set, it does: armed is safer."""
-        if utc < _NOT_BEFORE:
+        if not is_set(utc):
             return True
         local = utc.astimezone(self.zone)
         return any(window.covers(local) for window in self.windows)
+
+
+def is_set(utc: datetime) -> bool:
+    """Tell whether the wall clock can be right at all."""
+    return utc >= _NOT_BEFORE
 
 
 def read_windows(value: Any) -> Any:
