@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from math import inf
 
 from agent.core.durations import format_duration
@@ -21,15 +21,15 @@ class FactTable:
         self._told: set[str] = set()
         self._look_again_s = -inf
 
-    def update(self, samples: Iterable[Sample]) -> list[Sample]:
-        """Take samples in; return those whose value or quality is another than it was."""
+    def update(self, samples: Iterable[Sample], counted: Container[str] = ()) -> list[Sample]:
+        """Take samples in; return those with another value or quality than before, and all of ``counted`` points."""
         latest, limits = self._samples, self._limits_s
         changed = []
         for sample in samples:
             point = sample[0]
             before = latest.get(point)
             latest[point] = sample
-            if before is None or before[1] != sample[1] or before[2] is not sample[2]:
+            if before is None or before[1] != sample[1] or before[2] is not sample[2] or point in counted:
                 changed.append(sample)
             elif point in limits and sample[4] - before[4] > limits[point]:
                 changed.append(sample)  # it had gone stale

@@ -34,7 +34,7 @@ class Pipeline:
     def ingest(self, samples: Sequence[Sample]) -> None:
         """Take samples in, and act on those that changed; of a point that comes twice, each value counts."""
         for each in _rounds(samples):
-            changed = self.facts.update(each)
+            changed = self.facts.update(each, self.engine.counted)
             if changed:
                 self._evaluate(changed)
 

@@ -34,10 +34,12 @@ class Condition:
     """What a rule kind must be able to do. Pure in (facts, memory, held, now): no clock, no I/O.
 
     ``timed`` tells that its truth may change without a sample: it is then judged about once a second
-    besides. A value holds until the next sample of its point comes.
+    besides. A value holds until the next sample of its point comes. ``counts`` tells that every sample
+    of its inputs matters, and not only those with another value than before.
     """
 
     timed = False
+    counts = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -83,8 +85,16 @@ def number(sample: Sample | None) -> float | None:
     return value if isinstance(value, int | float) and value == value else None
 
 
-def firm(exceeded: bool, value: Value, sample: Sample | None) -> Verdict:
-    """Return the verdict of one input: an UNCERTAIN one may raise an alarm, and clears none."""
-    if sample is not None and sample.quality is Quality.GOOD:
-        return Verdict(exceeded, value, False)
-    return Verdict(True if exceeded else None, value, True)
+def is_good(sample: Sample | None) -> bool:
+    """Tell whether the sample may also clear an alarm."""
+    return sample is not None and sample.quality is Quality.GOOD
+
+
+def firm(exceeded: bool, value: Value, *samples: Sample | None) -> Verdict:
+    """Return the verdict on these inputs: an UNCERTAIN one may raise an alarm, and clears none."""
+    return sure(exceeded, value, all(is_good(sample) for sample in samples))
+
+
+def sure(exceeded: bool, value: Value, good: bool) -> Verdict:
+    """Return the verdict on what is GOOD, or on what is not: that may raise an alarm, and clears none."""
+    return Verdict(exceeded, value, False) if good else Verdict(True if exceeded else None, value, True)

@@ -45,6 +45,8 @@ class Engine:
         self._again: dict[str, Slot] = {}
         for slot in self._slots.values():
             self._connect(slot)
+        counting = [slot.rule.condition for slot in self._slots.values() if slot.rule.condition.counts]
+        self._counted = frozenset(point for condition in counting for point in condition.inputs)
         self._timed = [slot for slot in self._slots.values() if slot.is_timed]
 
     @property
@@ -61,6 +63,11 @@ class Engine:
     def standing(self) -> Mapping[str, Alarm]:
         """The alarms that are not normal, by id."""
         return self._standing
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """Points of which every sample counts."""
+        return self._counted
 
     @property
     def slots(self) -> Mapping[str, Slot]:

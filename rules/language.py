@@ -198,10 +198,14 @@ class SingleOptions(RuleOptions):
         """Return the compiled condition."""
         raise NotImplementedError
 
+    def measure(self, points: Mapping[str, PointInfo]) -> dict[str, Any]:  # noqa: ARG002 - not every kind measures
+        """Return ``unit`` and ``limit`` of the alarm's value, where it has them."""
+        return {}
+
     def compile(self, points: Mapping[str, PointInfo]) -> Iterator[Rule]:
         """Yield the one alarm."""
         condition = self.condition(points)
-        definition = self.define(self.id, self.priority, condition, points)
+        definition = self.define(self.id, self.priority, condition, points, **self.measure(points))
         timing = self.timing(self.on_delay, self.off_delay)
         yield Rule(definition, condition, timing, self.suppression(), self.armed)
 

@@ -176,6 +176,10 @@ class RuleEngine(Protocol):
     def standing(self) -> Mapping[str, Alarm]:
         """The alarms whose state is not normal, by id."""
 
+    @property
+    def counted(self) -> Collection[str]:
+        """Points of which every sample must be given to ``evaluate``, though it says what the one before said."""
+
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
         """Take up states saved by an earlier process; unknown ids are ignored.
 
