@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.annunciator import Annunciator, OutputKind
+from agent.annunciation import Annunciator, OutputKind
 
 
 def annunciator() -> Annunciator:
