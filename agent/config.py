@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from agent.annunciation.buttons import ButtonOptions
 from agent.annunciation.options import OutputOptions
 from agent.annunciation.patterns import Annunciation
 from agent.annunciation.section import read_annunciation
@@ -92,13 +93,14 @@ class Site:
     rules: tuple[Path, ...]
     calendars: Mapping[str, Calendar]
     annunciation: Annunciation
+    buttons: Mapping[str, ButtonOptions]
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""
         return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
 
 
-_SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "uplink")
+_SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "buttons", "uplink")
 
 
 def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
@@ -149,11 +151,14 @@ class _Reader:
         rules = tuple(self._rules())
         calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
         annunciation = self._annunciation(outputs, calendars)
+        buttons = {name: each for name in self._names("buttons") if (each := self._button(name, outputs))}
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, annunciation)
+        return Site(
+            self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, annunciation, buttons
+        )
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
         here = self._path.parent.resolve()
@@ -260,6 +265,17 @@ class _Reader:
         self.faults.extend(faults)
         areas = {name: options.area for name, options in outputs.items()}
         return data.for_outputs(areas, [name for name, options in outputs.items() if Level.CHIME in options.levels])
+
+    def _button(self, name: str, outputs: Mapping[str, OutputOptions]) -> ButtonOptions | None:
+        where: Where = ("buttons", name)
+        options = self._model(ButtonOptions, where)
+        if options is not None:
+            self._known(options.point, (*where, "point"))
+        for index, output in enumerate(options.outputs if options else ()):
+            if output not in self._names("outputs", quiet=True):
+                hint = suggestion(output, list(outputs))
+                self._fault((*where, "outputs", index), f"there is no output {output!r}{hint}")
+        return options
 
     def _calendar(self, name: str, gateway: GatewayOptions | None) -> Calendar:
         """Read one window, or a list of them."""

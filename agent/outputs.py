@@ -93,7 +93,10 @@ class Heartbeat:
 
 
 class OutputBus:
-    """All outputs on one device: one connection, one loop. With ``refresh`` each is written at every cycle."""
+    """All outputs on one device: one connection, one loop. With ``refresh`` each is written at every cycle.
+
+    An output that ``is_held`` at a monotonic time is not switched off, and counts as following.
+    """
 
     def __init__(
         self,
@@ -104,8 +107,10 @@ class OutputBus:
         clock: Clock,
         heartbeat: Heartbeat | None = None,
         refresh: bool = False,
+        is_held: Callable[[str, float], bool] = lambda _output, _now_s: False,
     ) -> None:
         self.device = device
+        self._is_held = is_held
         self._heartbeat, self._refresh = heartbeat, refresh
         self.outputs = sorted(outputs, key=lambda output: not output.kind.sounds)
         self.beat_s = clock.now().mono_s
@@ -171,6 +176,8 @@ class OutputBus:
         self._wake.clear()
         wanted = self._wanted()
         for output in self.outputs:
+            if self._rests(output):
+                continue
             if self._refresh or not output.is_at(wanted[output.name]):
                 await self._write(session, output, wanted[output.name])
         await self._read_back(session)
@@ -198,9 +205,12 @@ class OutputBus:
 
     def _differs_for_s(self, output: Output, now_s: float) -> float:
         recent = output.confirmed_s is not None and now_s - output.confirmed_s < MISMATCH_LIMIT_S
-        if recent and output.is_at(self._wanted()[output.name]):
+        if (recent and output.is_at(self._wanted()[output.name])) or self._rests(output):
             output.differs_since_s = now_s
         return now_s - output.differs_since_s
+
+    def _rests(self, output: Output) -> bool:
+        return self._wanted()[output.name] is Level.OFF and self._is_held(output.name, self._clock.now().mono_s)
 
     def _note_lost(self, reason: str) -> None:
         if not self._lost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from agent.annunciation import Annunciator
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
@@ -28,6 +28,8 @@ class Pipeline:
         self.annunciator = annunciator
         self.beat_s = clock.now().mono_s
         self.rearm: Callable[[], None] = lambda: None
+        self.watched: Mapping[str, Callable[[Sample], None]] = {}
+        """Who is told of each change of a point, after the rules: buttons."""
         self._recorder = recorder
         self._clock = clock
 
@@ -37,6 +39,7 @@ class Pipeline:
             changed = self.facts.update(each, self.engine.counted)
             if changed:
                 self._evaluate(changed)
+                self._tell(changed)
 
     def timers(self) -> None:
         """Act on the timers that are due."""
@@ -48,13 +51,19 @@ class Pipeline:
     def sweep(self) -> None:
         """Evaluate what time alone changes: what went stale sends no sample."""
         now = self._clock.now()
-        self._apply(self.engine.sweep(self.facts, self.facts.expired(now.mono_s), now), now)
+        stale = self.facts.expired(now.mono_s)
+        self._apply(self.engine.sweep(self.facts, stale, now), now)
+        self._tell(stale)
         self.refresh(self._clock.now())
         self.beat_s = self._clock.now().mono_s
 
     def is_alive(self) -> bool:
         """Tell whether everything was evaluated lately."""
         return self._clock.now().mono_s - self.beat_s < BEAT_LIMIT_S
+
+    def standing(self) -> list[tuple[AlarmDefinition, Alarm]]:
+        """Return the alarms that are not normal."""
+        return list(self._live())
 
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge; False when there was nothing to acknowledge. Raises KeyError for an unknown alarm."""
@@ -96,6 +105,13 @@ class Pipeline:
         """Return the monotonic time at which ``timers`` should be called next."""
         due = [due_s for due_s in (self.engine.next_due_s(), self.annunciator.next_due_s()) if due_s is not None]
         return min(due, default=None)
+
+    def _tell(self, changed: Sequence[Sample]) -> None:
+        if not self.watched:
+            return
+        for sample in changed:
+            if sample[0] in self.watched:
+                self.watched[sample[0]](sample)
 
     def _evaluate(self, changed: Sequence[Sample]) -> None:
         now = self._clock.now()

@@ -46,7 +46,7 @@ class CameraRow(DeviceRow):
 
 
 class OutputRow(TypedDict):
-    """``wanted`` and ``seen`` are levels (off, on, flash, modulated …); ``seen`` is null if it cannot be read back."""
+    """``wanted`` and ``seen`` are levels; ``seen`` is null while it cannot be read back."""
 
     id: str
     kind: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from agent.annunciation.buttons import HELD_S
 from agent.core.model import PointInfo, Priority
 from rules.kinds.condition import ConditionOptions
 from rules.rule import Rule
@@ -104,6 +105,20 @@ def output_rule(output: str) -> ConditionOptions:
         when="!confirmed",
         priority=Priority.P2,
         off_delay=2.0,
+    )
+
+
+def button_rule(button: str, point: str) -> ConditionOptions:
+    """Return the alarm of a button that stays pressed: it is stuck, or taped down."""
+    return ConditionOptions(
+        id=f"{button}.held",
+        name={"en": f"Button {button} stays pressed", "zh": f"按钮 {button} 持续按下"},
+        consequence={"en": "It acknowledges nothing more", "zh": "无法再用于确认"},
+        response={"en": "Free it; look who holds it down, and why", "zh": "释放按钮，查明原因"},
+        inputs={"pressed": point},
+        when="pressed == true || pressed == 1",
+        priority=Priority.P3,
+        on_delay=HELD_S,
     )
 
 

@@ -39,6 +39,20 @@ class Plan:
     rules_revision: str
     annunciation: Annunciation
 
+    def start_modes(self) -> dict[str, str]:
+        """Return ``on_start`` by output."""
+        return {name: options.on_start for name, options in self.site.outputs.items()}
+
+    def inputs_by_output(self) -> dict[str, set[str]]:
+        """Return the points that decide on each output."""
+        found: dict[str, set[str]] = {name: set() for name in self.site.outputs}
+        for rule in self.rules:
+            outputs = rule.definition.outputs
+            joining = [name for step in rule.definition.escalation for name in step.outputs]
+            for name in self.site.outputs if outputs is None else {*outputs, *joining}:
+                found[name].update(rule.inputs)
+        return found
+
     def output_buses(self) -> Iterator[tuple[DeviceConfig, Driver, list[Output]]]:
         """Yield each device that carries outputs or a heartbeat, with a driver of its own for just these."""
         for device, config in self.site.devices.items():
@@ -104,7 +118,10 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     certificates = (rule for id_ in site.devices for rule in builtin.certificate_rules(id_, points))
     cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
     outputs = (builtin.output_rule(name) for name in site.outputs)
-    return chain(devices, modules, certificates, cameras, outputs, builtin.gateway_rules(site.uplink is not None))
+    buttons = (builtin.button_rule(name, options.point) for name, options in site.buttons.items())
+    return chain(
+        devices, modules, certificates, cameras, outputs, buttons, builtin.gateway_rules(site.uplink is not None)
+    )
 
 
 def _refuse_clashes(site: Site, written: tuple[Rule, ...], generated: list[Rule]) -> None:

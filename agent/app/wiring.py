@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 
 from agent.annunciation import Annunciator
+from agent.annunciation.buttons import watched
+from agent.annunciation.start import Start
 from agent.api import serve
 from agent.app.gateway import Gateway
 from agent.app.parts import Parts
@@ -53,6 +55,10 @@ class Agent:
         kinds = {output.name: output.kind for output in self.outputs}
         self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs, plan.annunciation)
         self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
+        self.pipeline.watched = watched(site.buttons, self.pipeline)
+        is_known, began_s = self.pipeline.facts.is_known, clock.now().mono_s
+        self.start = Start(plan.start_modes(), plan.inputs_by_output(), is_known, began_s)
+        self.annunciator.forced = self.start.forced
         self.ticker = Ticker(self.pipeline, clock)
         self.buses = [self._bus(*parts) for parts in plan.output_buses()]
         self.runners = {
@@ -69,7 +75,8 @@ class Agent:
         point = device.options.heartbeat
         heartbeat = Heartbeat(f"{device.id}.{point}", self.pipeline.is_alive) if point else None
         refresh = device.options.refresh
-        return OutputBus(device.id, driver, outputs, lambda: self.annunciator.wanted, self.clock, heartbeat, refresh)
+        wanted, held = (lambda: self.annunciator.wanted), self.start.is_held
+        return OutputBus(device.id, driver, outputs, wanted, self.clock, heartbeat, refresh, held)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set."""
