@@ -29,4 +29,6 @@ def test_a_scenario_can_fail(tmp_path: Path) -> None:
         "rules: gas.yaml\npoints: {room.gas: ''}\nscenarios:\n"
         "  - {name: wrong, steps: [{at: 1s, set: {room.gas: 50}, expect: {gas.HH: normal}}]}\n"
     )
-    assert dict(run_file(tmp_path / "gas.test.yaml")) == {"wrong": ["at 1s: gas.HH is unacknowledged, expected normal"]}
+    assert dict(run_file(tmp_path / "gas.test.yaml")) == {
+        "wrong": [f"{tmp_path}/gas.test.yaml:4:74: at 1s: gas.HH is unacknowledged, expected normal"]
+    }
