@@ -8,9 +8,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from agent.core.calendars import Calendar
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
-from rules.calendars import Calendar
 from rules.language import RuleFile
 from rules.templates import Template, TemplateOptions
 
@@ -70,7 +70,7 @@ class RuleFiles:
         self.sources[key] = source
 
     def _shape(self, document: Document, data: Any) -> RuleFile | None:
-        """Return the file's outermost shape; where parts of it are wrong, what is left, so that no fault hides another."""
+        """Return the outermost shape; where parts of it are wrong, what is left, so that no fault hides another."""
         file, faults = document.read(RuleFile, (), data)
         self.faults.extend(faults)
         if file is not None or not isinstance(data, dict):

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from agent.core.calendars import Windows
 from agent.core.document import Where, suggestion
 from agent.core.durations import Duration
 from agent.core.model import AlarmDefinition, Escalation, PointInfo, Priority
 from agent.core.options import Options
-from rules.calendars import Windows
 from rules.cel import CelCondition, expression_faults
 from rules.condition import Condition
 from rules.machine import Timing

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
+from agent.core.calendars import Calendar
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import PointInfo, Priority
-from rules.calendars import Calendar
 from rules.files import RuleFiles, RuleSource, library_template
 from rules.kinds import KINDS
 from rules.language import RuleOptions

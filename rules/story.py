@@ -8,16 +8,15 @@ from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from agent.core.calendars import Calendar, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.durations import Duration, parse_duration
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Action, AlarmState, PointInfo, Quality, Value
 from agent.core.options import Options
-from rules.calendars import Calendar
 from rules.files import RuleFiles
 from rules.language import RuleFile
 from rules.loading import compile_files
@@ -150,10 +149,7 @@ def _point(value: object) -> object:
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{name!r} is not a time zone; write it as Asia/Shanghai or UTC") from None
+    time_zone(name)
     return name
 
 
@@ -202,7 +198,7 @@ def load_scenarios(path: Path, site: Surroundings | None = None) -> list[Story]:
     file, faults = document.read(ScenarioFile)
     if file is None:
         raise ConfigError(faults)
-    zone = site.zone if site is not None and "timezone" not in file.model_fields_set else ZoneInfo(file.timezone)
+    zone = site.zone if site is not None and "timezone" not in file.model_fields_set else time_zone(file.timezone)
     points = dict(site.points) if site is not None else {}
     points |= {
         id_: PointInfo(id_, each.unit, each.zone, "", False, each.stale_after) for id_, each in file.points.items()
