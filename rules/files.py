@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -16,6 +16,8 @@ from rules.templates import Template, TemplateOptions
 
 LIBRARY = Path(__file__).parent / "library"
 _LIBRARY = "library:"
+Named = Sequence[tuple[Where, str]]
+"""Files that one file names, and where in it."""
 
 
 @dataclass
@@ -24,6 +26,7 @@ class RuleSource:
 
     document: Document
     rules: int = 0
+    asked: int = 0
     templates: dict[str, Template] = field(default_factory=dict)
     includes: list[Path] = field(default_factory=list)
 
@@ -48,22 +51,35 @@ class RuleFiles:
             return
         self.take(document, path)
 
-    def take(self, document: Document, path: Path, data: Any = None) -> None:
-        """Read a document that is there already; ``data`` is what of it is a rule file."""
+    def take(self, document: Document, path: Path, data: Any = None, beside: Named = ()) -> None:
+        """Read a document that is there already; ``data`` is what of it is a rule file, ``beside`` more includes."""
         key = path.resolve()
-        file, faults = document.read(RuleFile, (), data)
-        self.faults.extend(faults)
+        file = self._shape(document, document.data if data is None else data)
         source = RuleSource(document)
         if file is not None:
             self._reading.append(key)
-            source.includes = list(self._includes(document, file.include))
+            named = [(("include", index), name) for index, name in enumerate(file.include)]
+            source.asked = len(named) + len(beside)
+            source.includes = list(self._includes(document, [*named, *beside]))
             self._reading.pop()
             source.rules = len(file.rules)
             source.templates = {name: made for name in file.templates if (made := self._template(document, name))}
             self._calendars(document, file)
-            if not (file.rules or file.templates or file.include or file.calendars):
+            if not (file.rules or file.templates or source.asked or file.calendars):
                 self.faults.append(document.fault((), "there are no rules in this file; add 'rules:'"))
         self.sources[key] = source
+
+    def _shape(self, document: Document, data: Any) -> RuleFile | None:
+        """Return the outermost shape; where parts of it are wrong, what is left, so that no fault hides another."""
+        file, faults = document.read(RuleFile, (), data)
+        self.faults.extend(faults)
+        if file is not None or not isinstance(data, dict):
+            return file
+        whole = {key: value for key, value in data.items() if not document.read(RuleFile, (), {key: value})[1]}
+        declared = data.get("calendars")
+        for name in declared if isinstance(declared, dict) else ():
+            self.calendars.setdefault(name, Calendar(name, ()))
+        return document.read(RuleFile, (), whole)[0]
 
     def templates(self, source: RuleSource) -> Mapping[str, Template]:
         """Return the templates that a file may use: its own, and those of what it includes."""
@@ -75,23 +91,22 @@ class RuleFiles:
 
     def is_whole(self, source: RuleSource) -> bool:
         """Tell whether everything that a file includes could be read."""
-        asked = len(source.document.at(("include",)) or ())
         found = [self.sources[path] for path in source.includes if path in self.sources]
-        return len(found) == asked and all(self.is_whole(each) for each in found)
+        return len(found) == source.asked and all(self.is_whole(each) for each in found)
 
     def is_broken(self, name: str) -> bool:
         """Tell whether a template of that name stands in one of the files, with faults of its own."""
         named = [each for each in self.sources.values() if name in (each.document.at(("templates",)) or {})]
         return any(name not in each.templates for each in named)
 
-    def _includes(self, document: Document, names: list[str]) -> Iterator[Path]:
-        for index, name in enumerate(names):
+    def _includes(self, document: Document, names: Named) -> Iterator[Path]:
+        for where, name in names:
             path, message = _find(Path(document.name).parent, name)
             if path in self._reading:
                 chain = [each.name for each in self._reading[self._reading.index(path) :]] + [path.name]
                 message = f"{name!r} includes itself: {' → '.join(chain)}; take the templates into a file of their own"
             if message:
-                self.faults.append(document.fault(("include", index), message))
+                self.faults.append(document.fault(where, message))
                 continue
             if path not in self.sources:
                 self.read(path)

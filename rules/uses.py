@@ -79,9 +79,8 @@ class Expansion(Document):
             if where[:length] in origins:
                 return self._given.first(origins[where[:length]], where[length:])
         if len(where) > len(self._root):
-            for place_, names in origins.items():
-                if place_[: len(where)] == where and (found := self._given.first(names, ())):
-                    return found
+            beneath = [name for place_, names in origins.items() if place_[: len(where)] == where for name in names]
+            return self._given.first(beneath, ())
         return None
 
 
@@ -105,8 +104,8 @@ class Given:
         return ", ".join([*words, "…"][: _SHOWN + 1] if len(shown) > _SHOWN else words) or "its defaults"
 
     def first(self, names: Sequence[str], rest: Where) -> tuple[str, Where] | None:
-        """Return the first of the parameters that somebody gave, with what follows."""
-        return next(((name, rest) for name in names if any(name in data for _, _, data in self._sources)), None)
+        """Return the first of the parameters that somebody gave, those of the row first, with what follows."""
+        return next(((name, rest) for _, _, data in self._sources for name in names if name in data), None)
 
     def fault(self, name: str, rest: Where = (), message: str = "") -> Fault:
         """Return a fault at the value of a parameter, at its default if it was not given."""

@@ -12,6 +12,7 @@ from agent.annunciation import Annunciation
 from agent.annunciation.options import OutputOptions
 from agent.app import builtin
 from agent.config import DeviceConfig, Site, load_site, rule_files
+from agent.core.calendars import time_zone
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
@@ -21,6 +22,7 @@ from agent.outputs import Output
 from agent.runner import online_point
 from drivers import REGISTRY
 from models import CAMERA
+from rules.files import rule_closure
 from rules.kinds.condition import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
@@ -75,6 +77,8 @@ def load_plan(path: Path) -> Plan:
         site.rules,
         points,
         site.outputs,
+        calendars=site.calendars,
+        zone=time_zone(site.gateway.timezone),
         attracts=lambda priority, outputs: site.annunciation.attracts(priority, outputs, kinds),
     )
     generated = builtin.compile_builtin(_builtin(site, points), points)
@@ -83,10 +87,10 @@ def load_plan(path: Path) -> Plan:
         site,
         drivers,
         points,
-        (*written, *generated),
+        tuple(explained(rule, site) for rule in (*written, *generated)),
         tuple(_output(name, options) for name, options in site.outputs.items()),
         {name: options.backup for name, options in site.outputs.items() if options.backup},
-        _revision(site.rules),
+        _revision(rule_closure(site.rules)),
         replace(site.annunciation, faults=frozenset(rule.definition.id for rule in generated)),
     )
 
@@ -122,6 +126,18 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     return chain(
         devices, modules, certificates, cameras, outputs, buttons, builtin.gateway_rules(site.uplink is not None)
     )
+
+
+def explained(rule: Rule, site: Site) -> Rule:
+    """Return a rule about missing data with the alarm that explains it: that its only device is lost."""
+    definition = rule.definition
+    devices = {point.split(".")[0] for point in definition.inputs}
+    device = next(iter(devices), "")
+    parent = f"{device}.blind" if device in site.cameras else f"{device}.comms"
+    about_data = definition.kind == "stale" or definition.id == f"{device}.data"
+    if not about_data or len(devices) != 1 or device not in {**site.devices, **site.cameras}:
+        return rule
+    return replace(rule, definition=replace(definition, parents=(*definition.parents, parent)))
 
 
 def _refuse_clashes(site: Site, written: tuple[Rule, ...], generated: list[Rule]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.core.model import PointInfo, Priority
 from rules.loading import load_rules
+from rules.story import load_scenarios
 from tests.bad import HERE, expected, found
 
 POINTS = {id_: PointInfo(id_) for id_ in ("boiler.gas", "press.running")}
@@ -20,3 +21,8 @@ def rings(priority: Priority, outputs: Sequence[str]) -> bool:
 @pytest.mark.parametrize("path", sorted((HERE / "rules").glob("*.bad.yaml")), ids=lambda path: path.name)
 def test_a_mistake_is_named_with_its_place_and_its_remedy(path: Path) -> None:
     assert found(lambda: load_rules([path], POINTS, ("siren", "lamp"), attracts=rings), path) == expected(path) != []
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "scenarios").glob("*.bad.yaml")), ids=lambda path: path.name)
+def test_a_mistake_in_a_scenario_is_named_with_its_place(path: Path) -> None:
+    assert found(lambda: load_scenarios(path), path) == expected(path) != []

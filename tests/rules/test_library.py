@@ -24,9 +24,10 @@ def test_every_rule_of_the_library_has_scenarios() -> None:
 
 
 def test_a_scenario_can_fail(tmp_path: Path) -> None:
-    (tmp_path / "gas.yaml").write_text((LIBRARY / "gas.yaml").read_text())
     (tmp_path / "gas.test.yaml").write_text(
-        "rules: gas.yaml\npoints: {room.gas: ''}\nscenarios:\n"
+        "include: ['library:gas']\npoints: {room.gas: ''}\n"
+        "rules: [{use: combustible_gas, with: {id: gas, input: room.gas}}]\nscenarios:\n"
         "  - {name: wrong, steps: [{at: 1s, set: {room.gas: 50}, expect: {gas.HH: normal}}]}\n"
     )
-    assert dict(run_file(tmp_path / "gas.test.yaml")) == {"wrong": ["at 1s: gas.HH is unacknowledged, expected normal"]}
+    failures = dict(run_file(tmp_path / "gas.test.yaml"))
+    assert failures == {"wrong": [f"{tmp_path}/gas.test.yaml:5:74: at 1s: gas.HH is unacknowledged, expected normal"]}
