@@ -4,14 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypedDict
 
-from agent.core.model import Alarm, AlarmDefinition, EventDraft, Instant, Lane, Level, Operator, Sample, Transition
+from agent.core.model import (
+    Alarm,
+    AlarmDefinition,
+    Delays,
+    EventDraft,
+    Instant,
+    Lane,
+    Level,
+    Operator,
+    Removal,
+    Sample,
+    Transition,
+)
+
+
+class RemovalRow(TypedDict):
+    """Why an alarm calls nobody; ``until`` is null when it does not end by itself."""
+
+    reason: str
+    by: str
+    via: str
+    second: str
+    since: str
+    until: str | None
+
+
+class EscalationRow(TypedDict):
+    """``step`` of ``of`` is reached: ``post`` is called now, ``next_post`` at ``next_at``."""
+
+    step: int
+    of: int
+    post: str
+    next_post: str
+    next_at: str | None
 
 
 def alarm_event(
-    transition: Transition, alarm: Alarm, definition: AlarmDefinition, inputs: Mapping[str, Sample | None]
+    transition: Transition,
+    alarm: Alarm,
+    definition: AlarmDefinition,
+    inputs: Mapping[str, Sample | None],
+    delays: Delays,
+    crew: str = "",
 ) -> EventDraft:
-    """Return the event of one alarm transition, with the inputs as they were."""
+    """Return the event of one alarm transition, with the inputs as they were; ``crew`` is the one on duty."""
     data: dict[str, object] = {
         "alarm_id": transition.alarm,
         "occurrence_id": transition.occurrence,
@@ -29,6 +68,17 @@ def alarm_event(
         "value": transition.value,
         "unit": definition.unit,
         "limit": definition.limit,
+        "delays": {"on_s": delays.on_s, "off_s": delays.off_s, "stretched": delays.stretched},
+        "rule": definition.rule,
+        "labels": dict(definition.labels),
+        "crew": definition.labels.get("crew") or crew,
+        "parents": list(definition.parents),
+        "group": definition.group,
+        "first_out": alarm.first_out,
+        "latched": definition.latch and alarm.active,
+        "chattering": alarm.chattering,
+        "escalation": escalation_row(alarm, definition),
+        **{name: removal_row(found) if found else None for name, found in _removals(alarm)},
         "silenced": alarm.silenced,
         "count": alarm.count,
         "evaluation": "degraded" if alarm.degraded else "ok",
@@ -37,6 +87,33 @@ def alarm_event(
         "operator": _operator(transition.operator),
     }
     return EventDraft("alarm.transition", Lane.ALARM, transition.alarm, data, transition.at, definition.zone)
+
+
+def removal_row(found: Removal) -> RemovalRow:
+    """Return in words of JSON why an alarm calls nobody."""
+    return {
+        "reason": found.reason,
+        "by": found.by,
+        "via": found.via,
+        "second": found.second,
+        "since": found.since.isoformat(),
+        "until": _text(found.until.utc) if found.until is not None else None,
+    }
+
+
+def escalation_row(alarm: Alarm, definition: AlarmDefinition) -> EscalationRow | None:
+    """Return the step that was reached, of how many, and the post that is called now; None without steps."""
+    steps = definition.escalation
+    if not steps:
+        return None
+    step = min(alarm.escalated, len(steps))
+    return {
+        "step": step,
+        "of": len(steps),
+        "post": steps[step - 1].post if step else definition.post,
+        "next_post": steps[step].post if alarm.escalate is not None and step < len(steps) else "",
+        "next_at": _text(alarm.escalate.utc) if alarm.escalate is not None else None,
+    }
 
 
 def output_event(output: str, level: Level, now: Instant, *, test: bool) -> EventDraft:
@@ -59,6 +136,10 @@ def operator_event(action: str, details: Mapping[str, object], operator: Operato
     """Return the event of what a person did that is not an alarm's transition."""
     data = {"action": action, **details, "operator": _operator(operator)}
     return EventDraft("operator.action", Lane.STATE, action, data, now, test=action == "test-outputs")
+
+
+def _removals(alarm: Alarm) -> list[tuple[str, Removal | None]]:
+    return [("shelved", alarm.shelved), ("suppressed", alarm.suppressed), ("out_of_service", alarm.out_of_service)]
 
 
 def _input(point: str, sample: Sample | None) -> dict[str, object]:

@@ -54,10 +54,10 @@ class Agent:
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
         self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs, plan.annunciation)
-        self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
+        facts = FactTable(plan.points.values())
+        self.pipeline = Pipeline(facts, self.engine, self.annunciator, self.journal, clock, site.policy)
         self.pipeline.watched = watched(site.buttons, self.pipeline)
-        is_known, began_s = self.pipeline.facts.is_known, clock.now().mono_s
-        self.start = Start(plan.start_modes(), plan.inputs_by_output(), is_known, began_s)
+        self.start = Start(plan.start_modes(), plan.inputs_by_output(), facts.is_known, clock.now().mono_s)
         self.annunciator.forced = self.start.forced
         self.ticker = Ticker(self.pipeline, clock)
         self.buses = [self._bus(*parts) for parts in plan.output_buses()]
@@ -82,6 +82,7 @@ class Agent:
         """Run until ``stop`` is set."""
         with self.journal:
             await self._restore()
+            self.gateway.operations.prepare()
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(serve(self.gateway, self.socket))
                 await stack.enter_async_context(scope(self._outer()))
@@ -109,6 +110,7 @@ class Agent:
 
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
+        yield Leaf("figures", self.gateway.operations.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 
