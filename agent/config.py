@@ -16,6 +16,7 @@ from agent.annunciation.buttons import ButtonOptions
 from agent.annunciation.options import OutputOptions
 from agent.annunciation.patterns import Annunciation
 from agent.annunciation.section import read_annunciation
+from agent.annunciation.self_test import ProofTestOptions, SelfTestOptions
 from agent.core.calendars import Calendar, Window, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
@@ -96,6 +97,8 @@ class Site:
     annunciation: Annunciation
     buttons: Mapping[str, ButtonOptions]
     policy: Policy
+    self_test: SelfTestOptions | None
+    proof_test: ProofTestOptions | None
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""
@@ -104,7 +107,7 @@ class Site:
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "uplink"
+    "buttons", "self_test", "proof_test", "uplink"
 )  # fmt: skip
 
 
@@ -158,11 +161,12 @@ class _Reader:
         annunciation = self._annunciation(outputs, calendars)
         buttons = {name: each for name in self._names("buttons") if (each := self._button(name, outputs))}
         policy = self._policy(gateway)
+        self_test, proof_test = self._self_test(outputs), self._proof_test()
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        own = (annunciation, buttons, policy)
+        own = (annunciation, buttons, policy, self_test, proof_test)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
@@ -276,11 +280,31 @@ class _Reader:
         options = self._model(ButtonOptions, where)
         if options is not None:
             self._known(options.point, (*where, "point"))
-        for index, output in enumerate(options.outputs if options else ()):
+        self._named(options.outputs if options else (), where, outputs)
+        return options
+
+    def _self_test(self, outputs: Mapping[str, OutputOptions]) -> SelfTestOptions | None:
+        if self._doc.data.get("self_test") is None:
+            return None
+        options = self._model(SelfTestOptions, ("self_test",))
+        self._named(options.outputs if options else (), ("self_test",), outputs)
+        return options
+
+    def _proof_test(self) -> ProofTestOptions | None:
+        """Points of cameras and of the gateway are not known here; what is misspelt of others is told."""
+        if self._doc.data.get("proof_test") is None:
+            return None
+        options = self._model(ProofTestOptions, ("proof_test",))
+        for point in options.assume if options else ():
+            if point.split(".")[0] in self._names("devices", quiet=True):
+                self._known(point, ("proof_test", "assume", point))
+        return options
+
+    def _named(self, names: tuple[str, ...], where: Where, outputs: Mapping[str, OutputOptions]) -> None:
+        for index, output in enumerate(names):
             if output not in self._names("outputs", quiet=True):
                 hint = suggestion(output, list(outputs))
                 self._fault((*where, "outputs", index), f"there is no output {output!r}{hint}")
-        return options
 
     def _policy(self, gateway: GatewayOptions | None) -> Policy:
         asked = self._model(OperationOptions, ("operation",)) if self._doc.data.get("operation") is not None else None

@@ -40,6 +40,7 @@ class Pipeline:
         self.rearm: Callable[[], None] = lambda: None
         self.watched: Mapping[str, Callable[[Sample], None]] = {}
         """Who is told of each change of a point, after the rules: buttons."""
+        self._tested: set[str] = set()
         self._recorder = recorder
         self._clock = clock
 
@@ -129,7 +130,8 @@ class Pipeline:
 
     def refresh(self, now: Instant) -> None:
         """Recompute the wanted levels, and journal those that changed."""
-        testing = self.annunciator.testing(now.mono_s)
+        before, self._tested = self._tested, self.annunciator.testing(now.mono_s)
+        testing = before | self._tested
         changed = self.annunciator.refresh(self._live(), now)
         if changed:
             self._recorder.record([output_event(name, lvl, now, test=name in testing) for name, lvl in changed], ())

@@ -13,7 +13,7 @@ from typing import Any
 from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.options import PointOptions
-from agent.core.ports import Clock, Driver, DriverType, Session
+from agent.core.ports import Clock, Driver, DriverType, Session, Sighting
 from models.options import CameraOptions, Gear
 from models.session import STALE_S, CameraSession
 from models.wire import LONGEST_LINE
@@ -36,6 +36,7 @@ class CameraDriver:
         self._camera, self._options, self._clock = camera, options, clock
         self._facts = _facts(options)
         self._picture: bytes | None = None
+        self._live: CameraSession | None = None
 
     @property
     def points(self) -> Sequence[PointInfo]:
@@ -52,7 +53,14 @@ class CameraDriver:
         except BaseException:
             await session.close()
             raise
+        self._live = session
         return session
+
+    async def prove(self) -> Sighting:
+        """Have the live worker judge a golden picture. Raises NotConnected."""
+        if self._live is None:
+            raise NotConnected("the vision worker does not run")
+        return await self._live.prove()
 
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""

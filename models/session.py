@@ -9,13 +9,14 @@ from contextlib import suppress
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Instant, Sample, Value
-from agent.core.ports import Clock
+from agent.core.ports import Clock, Sighting
 from models.redaction import redact
 from models.wire import Message, Report, receive
 
 START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
 STALE_S = 2.0
+PROOF_LIMIT_S = 30.0
 _LAST_WORDS = 4
 
 
@@ -35,6 +36,7 @@ class CameraSession:
         self._timeout_s, self._clock, self._keep = timeout_s, clock, keep
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
+        self._proof: asyncio.Future[Sighting] | None = None
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener = asyncio.create_task(self._listen(), name=f"{camera}.stderr")
 
@@ -53,6 +55,9 @@ class CameraSession:
             message = await self._receive(self._timeout_s)
             if message.report is None:
                 return []
+            if message.report.proof:
+                self._proven(message.report)
+                return []
             batch = self._samples(message.report)
             if message.jpeg or message.report.blind:
                 self._keep(message.jpeg)
@@ -66,6 +71,19 @@ class CameraSession:
         while not self._latest or (not self._sees() and self._clock.now().mono_s < until_s):
             await self.read()
         return [sample for point, sample in self._latest.items() if point in wanted]
+
+    async def prove(self) -> Sighting:
+        """Have the worker judge a golden picture beside the camera's own. Raises NotConnected."""
+        assert self._process.stdin is not None
+        if self._proof is None or self._proof.done():
+            self._proof = asyncio.get_running_loop().create_future()
+            self._process.stdin.write(b'{"proof": true}\n')
+        try:
+            async with asyncio.timeout(PROOF_LIMIT_S):
+                return await asyncio.shield(self._proof)
+        except TimeoutError as error:
+            self._proof = None
+            raise NotConnected(f"no golden picture was judged within {PROOF_LIMIT_S:g} s") from error
 
     async def write(self, point: str, value: Value) -> None:
         """Refuse: a camera has nothing to write."""
@@ -81,6 +99,12 @@ class CameraSession:
             async with asyncio.timeout(0.8):
                 await self._process.wait()
         self._listener.cancel()
+
+    def _proven(self, report: Report) -> None:
+        if self._proof is not None and not self._proof.done():
+            now, values = self._clock.now(), _flatten(report)
+            facts = {name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts}
+            self._proof.set_result(Sighting(report.proof, tuple(facts.values())))
 
     def _sees(self) -> bool:
         sample = self._latest.get(f"{self._camera}.camera_ok")

@@ -27,6 +27,8 @@ class Report:
     whole: dict[str, int] | None = None
     zones: dict[str, dict[str, int]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    proof: str = ""
+    """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from models.capture import Frame, Grabber, Slot
 from models.drawing import annotate
 from models.inference import Vision, golden_faults
 from models.options import CameraOptions
+from models.proof import Proof
 from models.scene import Scene
 from models.watch import PictureWatch
 from models.wire import Report, send
@@ -53,6 +54,11 @@ class Worker:
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
+        self._proofs: deque[Proof] = deque()
+
+    def prove(self, proof: Proof) -> None:
+        """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
+        self._proofs.append(proof)
 
     def run(self) -> None:
         """Work until killed."""
@@ -66,6 +72,16 @@ class Worker:
                 self._without_frame()
             else:
                 self._with_frame(frame)
+            self._go_on_proving()
+
+    def _go_on_proving(self) -> None:
+        """Take one look, so that the camera's own pictures wait for one look at most."""
+        if self._proofs and self._proofs[0].look():
+            proof = self._proofs.popleft()
+            now_s = time.monotonic()
+            zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
+            whole = proof.seen.whole.as_dict()
+            send(self._out, Report("", self._fps(now_s), now_s, whole, zones, self._counters(), proof.name))
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -162,7 +178,16 @@ def main() -> None:
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
     send(sys.stdout.buffer, None)
-    Worker(options, vision, sys.stdout.buffer).run()
+    worker = Worker(options, vision, sys.stdout.buffer)
+    threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()
+    worker.run()
+
+
+def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
+    """Take orders while the agent is there: each line asks for one proof."""
+    bundle = load_bundle(options.bundle)
+    for _ in sys.stdin:
+        worker.prove(Proof(bundle, vision, options.watched))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
+from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
@@ -111,6 +112,27 @@ class FakeOperations:
         return row
 
 
+class FakeTrials:
+    """Implements ``agent.api.trials.Trials``."""
+
+    def __init__(self, done: list[tuple[Any, ...]]) -> None:
+        self.done = done
+
+    def start_self_test(self, operator: Operator) -> None:
+        self.done.append(("self-test", operator))
+
+    def confirm_test(self, heard: bool, operator: Operator) -> bool:
+        self.done.append(("confirm", heard, operator))
+        return True
+
+    async def prove(self, camera: str | None, operator: Operator) -> list[dict[str, Any]]:
+        if camera not in ("gate", None):
+            raise KeyError(camera)
+        self.done.append(("prove", camera, operator))
+        legs = {"picture_to_facts": 800.0, "rule": 1000.0, "outputs": 12.5}
+        return [{"camera": "gate", "passed": camera is None, "reason": "siren: read back False", "legs_ms": legs}]
+
+
 class FakeView:
     """Implements ``GatewayView``; ``done`` holds what people did."""
 
@@ -126,6 +148,7 @@ class FakeView:
         self.events_: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.language = language
         self.jpeg: bytes | None = None
+        self.trials: Trials = FakeTrials(self.done)
 
     def status(self) -> Status:
         link = {"state": "online", "since": NOW, "reason": "", "points": 3, "bad_points": 1}

@@ -53,6 +53,11 @@ class Annunciator:
         """Switch ``outputs`` on until the monotonic time ``until_s``; a real alarm is never weakened by a test."""
         self._tests.update(dict.fromkeys(outputs, until_s))
 
+    def end_test(self, outputs: Collection[str]) -> None:
+        """End the test of ``outputs`` at the next ``refresh``."""
+        for name in outputs:
+            self._tests.pop(name, None)
+
     def testing(self, now_s: float) -> set[str]:
         """Return the outputs under test at ``now_s``."""
         self._tests = {name: until_s for name, until_s in self._tests.items() if until_s > now_s}

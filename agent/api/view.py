@@ -10,6 +10,7 @@ from agent.reports import EscalationRow, RemovalRow
 
 if TYPE_CHECKING:
     from agent.api.operations import OperationsView
+    from agent.api.trials import Trials
 
 
 class GatewayRow(TypedDict):
@@ -167,6 +168,10 @@ class GatewayView(Protocol):
 
     NotAllowed means that the site does not permit it; its text says what would be right.
     """
+
+    @property
+    def trials(self) -> Trials:
+        """Tests that prove that sirens sound."""
 
     @property
     def operations(self) -> OperationsView:

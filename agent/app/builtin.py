@@ -123,6 +123,30 @@ def button_rule(button: str, point: str) -> ConditionOptions:
     )
 
 
+def test_rules(has_self_test: bool, proven: Collection[str]) -> Iterator[ConditionOptions]:
+    """Yield the alarms of tests that failed or did not take place: a siren may be silent when it matters."""
+    if has_self_test:
+        yield ConditionOptions(
+            id="gateway.self_test",
+            name={"en": "The self-test of sirens and lamps failed or was missed", "zh": "声光自检失败或未执行"},
+            consequence={"en": "An alarm may be silent", "zh": "报警可能无声"},
+            response={"en": "See the event test.result; repair, and test again", "zh": "查看自检结果，修复后重测"},
+            inputs={"ok": "gateway.self_test_ok"},
+            when="!ok",
+            priority=Priority.P3,
+        )
+    for camera in proven:
+        yield ConditionOptions(
+            id=f"{camera}.proof",
+            name={"en": f"The proof test of camera {camera} failed", "zh": f"摄像头 {camera} 验证测试失败"},
+            consequence={"en": "What it sees may sound no siren", "zh": "检测到危险时可能不报警"},
+            response={"en": "See the event proof.result; watch in person", "zh": "查看验证结果，人工监护"},
+            inputs={"failed": f"{camera}.proof_failed"},
+            when="failed",
+            priority=Priority.P3,
+        )
+
+
 def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
     """Yield the alarms of the gateway itself."""
     yield ConditionOptions(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
+from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
 from agent.app.operations import OperationsDesk
@@ -26,7 +27,8 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts) -> None:
+    def __init__(self, plan: Plan, parts: Parts, trials: Trials) -> None:
+        self.trials = trials
         self.config_revision = plan.site.revision
         self._plan = plan
         self._parts = parts

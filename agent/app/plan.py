@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.annunciation import Annunciation
 from agent.annunciation.options import OutputOptions
+from agent.annunciation.self_test import POINT as SELF_TEST
 from agent.app import builtin
 from agent.config import DeviceConfig, Site, load_site, rule_files
 from agent.core.calendars import time_zone
@@ -113,6 +114,10 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
         yield from driver.points
     zones = {point.zone for driver in drivers.values() for point in driver.points if point.zone}
     yield from gateway_points(list(site.outputs), list(site.devices), sorted(zones))
+    if site.self_test is not None:
+        yield PointInfo(SELF_TEST, description="the last self-test of the outputs passed")
+    for camera in site.cameras if site.proof_test is not None else ():
+        yield PointInfo(f"{camera}.proof_failed", description="its last proof test failed")
 
 
 def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
@@ -123,9 +128,10 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     certificates = (rule for id_ in site.devices for rule in builtin.certificate_rules(id_, points))
     cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
     outputs = (builtin.output_rule(name) for name in site.outputs)
+    tests = builtin.test_rules(site.self_test is not None, list(site.cameras) if site.proof_test is not None else [])
     buttons = (builtin.button_rule(name, options.point) for name, options in site.buttons.items())
     return chain(
-        devices, modules, certificates, cameras, outputs, buttons, builtin.gateway_rules(site.uplink is not None)
+        devices, modules, certificates, cameras, outputs, buttons, tests, builtin.gateway_rules(site.uplink is not None)
     )
 
 

@@ -17,6 +17,7 @@ from agent.api import serve
 from agent.app.gateway import Gateway
 from agent.app.parts import Parts
 from agent.app.plan import Plan
+from agent.app.trials import Trials
 from agent.config import DeviceConfig
 from agent.core.clock import SystemClock
 from agent.core.ports import Driver
@@ -69,7 +70,8 @@ class Agent:
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock)
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
-        self.gateway = Gateway(plan, parts)
+        self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
+        self.gateway = Gateway(plan, parts, self.trials)
 
     def _bus(self, device: DeviceConfig, driver: Driver, outputs: list[Output]) -> OutputBus:
         point = device.options.heartbeat
@@ -118,7 +120,9 @@ class Agent:
     async def _driving(self) -> AsyncIterator[None]:
         """Drive the outputs; at the end leave each as the site wants it."""
         leaves = [Leaf(f"outputs {bus.device}", bus.run) for bus in self.buses]
-        async with scope([*leaves, Leaf("rules", self.ticker.run), Leaf("health", self.health.run)]):
+        async with scope(
+            [*leaves, Leaf("rules", self.ticker.run), Leaf("health", self.health.run), *self.trials.leaves()]
+        ):
             yield
         await asyncio.gather(*(bus.stop() for bus in self.buses))
 

@@ -13,6 +13,7 @@ from agent.app.plan import Plan, load_plan
 from agent.cli.field import raw as octets
 from agent.cli.field.reading import UNREADABLE, Reading, all_bad, read_device, reading_of, report
 from agent.cli.field.target import beside_the_agent, targets
+from agent.cli.guards import guards
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, NotConnected
 from agent.core.model import Sample
@@ -111,10 +112,12 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "outputs": len(site.outputs),
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.brokers) if site.uplink else [],
+        "to_wire": list(guards(plan)),
     }
     if as_json:
         print(json.dumps({"faults": [], **found}, indent=1, ensure_ascii=False))
     else:
-        print(
-            f"{site.path}: no faults. " + ", ".join(f"{value} {key}" for key, value in found.items() if key != "uplink")
-        )
+        counts = ", ".join(f"{value} {key}" for key, value in found.items() if key not in ("uplink", "to_wire"))
+        print(f"{site.path}: no faults. {counts}")
+        for line in guards(plan):
+            print(f"to wire: {line}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli import opcua, operations
+from agent.cli import opcua, operations, trials
 from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket
 from agent.cli.asking import telling as _telling
@@ -185,6 +185,7 @@ def events(
 
 commands.register(app)
 operations.register(app)
+trials.register(app)
 
 
 def _print_event(event: dict[str, Any], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from agent.core.options import Options
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_MIN = 1440
 _MINUTES = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
 _NOT_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock that shows less was never set: then nobody knows the hour."""
@@ -61,6 +62,35 @@ class Window(Options):
             return today in self.days and self.from_ <= minute < self.to
         yesterday = DAYS[(local - timedelta(days=1)).weekday()]
         return (today in self.days and minute >= self.from_) or (yesterday in self.days and minute < self.to)
+
+
+@dataclass(frozen=True)
+class Weekly:
+    """A moment that comes back on some days of the week, ``minute`` minutes after midnight."""
+
+    days: tuple[str, ...]
+    minute: int
+
+    @classmethod
+    def parse(cls, text: object) -> Weekly:
+        """Read ``mon 10:00``, ``mon-fri 6:30`` or ``daily 22:00``. Raises ValueError."""
+        days, _, time = str(text).strip().rpartition(" ")
+        if not days:
+            raise ValueError(f"{text!r} is no moment of the week; write it as 'mon 10:00' or 'daily 06:30'")
+        minute = _minute(time)
+        if not isinstance(minute, int) or minute >= _DAY_MIN:
+            raise ValueError(f"{time!r} is no time of day; write it as 06:00 or 22:30")
+        return cls(tuple(_days(days)), minute)  # type: ignore[arg-type]  # it is given text, and returns a list
+
+    def latest(self, utc: datetime, zone: tzinfo) -> datetime:
+        """Return the last such moment that is not after ``utc``, in UTC."""
+        local = utc.astimezone(zone)
+        for back in range(8):
+            day = (local - timedelta(days=back)).replace(second=0, microsecond=0)
+            moment = day.replace(hour=self.minute // 60, minute=self.minute % 60)
+            if moment <= local and DAYS[moment.weekday()] in self.days:
+                return moment.astimezone(UTC)
+        raise AssertionError("a week has every day")
 
 
 def clock_was_set(utc: datetime) -> bool:

@@ -161,6 +161,22 @@ class PictureSource(Protocol):
         """Return the newest annotated frame as JPEG, or None while there is none."""
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen in a golden picture of that name; ``facts`` are never what is before the camera."""
+
+    picture: str
+    facts: Sequence[Sample]
+
+
+@runtime_checkable
+class Provable(Protocol):
+    """A driver that can show that it would see what it must: a camera."""
+
+    async def prove(self) -> Sighting:
+        """Judge a golden picture with the model at work. Raises NotConnected."""
+
+
 class Facts(Protocol):
     """The newest sample of each point, with staleness applied."""
 
