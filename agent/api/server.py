@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
-from agent.api import operations
+from agent.api import explaining, operations
 from agent.api.requests import VIEW, Body, read
 from agent.api.view import GatewayView
 from agent.core.document import suggestion
@@ -47,6 +47,7 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
     app[VIEW] = view
     app.add_routes(_ROUTES)
     app.add_routes(operations.ROUTES)
+    app.add_routes(explaining.ROUTES)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.UnixSite(runner, str(path)).start()
