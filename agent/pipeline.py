@@ -20,7 +20,7 @@ BEAT_LIMIT_S = 5.0
 class Pipeline:
     """The nervous system. Every method is synchronous and may be called from the event loop only.
 
-    ``rearm`` is called whenever the next timer may have moved.
+    ``rearm`` is called whenever the next timer may have moved; ``heard`` with every sample that said something new.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Pipeline:
         self.watched: Mapping[str, Callable[[Sample], None]] = {}
         """Who is told of each change of a point, after the rules: buttons."""
         self._tested: set[str] = set()
+        self.heard: Callable[[Sequence[Sample]], None] = lambda _: None
         self._recorder = recorder
         self._clock = clock
 
@@ -51,6 +52,7 @@ class Pipeline:
             if changed:
                 self._evaluate(changed)
                 self._tell(changed)
+                self.heard(changed)
 
     def timers(self) -> None:
         """Act on the timers that are due."""

@@ -61,6 +61,15 @@ class CelCondition(Condition):
         """Return the expression with its inputs."""
         return f"{self.when}  [{', '.join(f'{name}={point}' for name, point in self._points)}]"
 
+    def explain(self, facts: Facts, memory: Any, now: Instant) -> Iterator[str]:
+        """Yield the inputs, and of a chain of ``&&`` what each link is."""
+        yield from super().explain(facts, memory, now)
+        links = _links(self.when)
+        for link in links if len(links) > 1 else ():
+            inputs = {name: point for name, point in self._points if re.search(rf"\b{name}\b", link)}
+            exceeded = CelCondition(link, inputs).judge(facts, None, False, now).exceeded if inputs else None
+            yield f"{link} is {'unknown' if exceeded is None else str(exceeded).lower()}"
+
     def _execute(self, context: dict[str, Value]) -> bool | None:
         try:
             result = self._program.execute(context)
@@ -80,6 +89,24 @@ def expression_faults(when: str, inputs: Mapping[str, str]) -> Iterator[tuple[Wh
         yield ("when",), f"{name!r} is not declared under inputs{suggestion(name, list(inputs))}"
     for name in sorted(set(inputs) - used):
         yield ("inputs", name), f"the input {name!r} is not used in 'when'; remove it"
+
+
+def _links(when: str) -> list[str]:
+    """Return the terms that ``&&`` joins, without those in brackets; the whole if it is no such chain."""
+    links, depth, begin, quote = [], 0, 0, ""
+    for index, sign in enumerate(when):
+        if quote or sign in "\"'":
+            quote = "" if sign == quote else quote or sign
+        elif sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth -= 1
+        elif not depth and (sign == "?" or when[index : index + 2] == "||"):
+            return [when]
+        elif not depth and when[index : index + 2] == "&&":
+            links.append(when[begin:index].strip())
+            begin = index + 2
+    return [*links, when[begin:].strip()]
 
 
 _CEL_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)

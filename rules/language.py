@@ -34,7 +34,7 @@ def _priority(value: object) -> Priority:
         raise ValueError(f"{value!r} is not a priority; write P1 (most urgent), P2, P3 or P4") from None
 
 
-PriorityField = Annotated[Priority, BeforeValidator(_priority)]
+PriorityField = Annotated[Priority, BeforeValidator(_priority, json_schema_input_type=Literal["P1", "P2", "P3", "P4"])]
 LANGUAGES = ("en", "zh")
 
 
@@ -48,7 +48,7 @@ def _text(value: object) -> object:
     return value
 
 
-Text = Annotated[dict[str, str], BeforeValidator(_text)]
+Text = Annotated[dict[str, str], BeforeValidator(_text, json_schema_input_type=str | dict[Literal["en", "zh"], str])]
 """A text by language, en and zh; a plain string is taken as en."""
 
 HazardClass = Literal["people", "things", "environment", "management"]

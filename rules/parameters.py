@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from agent.core.durations import parse_duration
 from agent.core.model import Priority
@@ -40,7 +40,9 @@ def _short(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
 
 
-Parameter = Annotated[ParameterOptions, BeforeValidator(_short)]
+Parameter = Annotated[
+    ParameterOptions, BeforeValidator(_short, json_schema_input_type=ParameterType | ParameterOptions)
+]
 
 
 def read_value(kind: ParameterType, value: Any) -> Any:
@@ -148,5 +150,3 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "any": lambda value: value,
 }
 assert set(_READERS) == set(get_args(ParameterType))
-
-Parameters = Annotated[dict[str, Parameter], Field(default_factory=dict)]

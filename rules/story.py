@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from agent.core.calendars import Calendar, time_zone
 from agent.core.document import Document, Where, suggestion
@@ -55,6 +55,9 @@ def _setting(value: object) -> object:
     return value if isinstance(value, dict) else {"value": value}
 
 
+Setting = Annotated[SettingOptions, BeforeValidator(_setting, json_schema_input_type=Value | SettingOptions)]
+
+
 class ExpectOptions(Options):
     """How an alarm must be; what is left out does not matter."""
 
@@ -69,6 +72,9 @@ class ExpectOptions(Options):
 
 def _expectation(value: object) -> object:
     return value if isinstance(value, dict) else {"state": value}
+
+
+Expectation = Annotated[ExpectOptions, BeforeValidator(_expectation, json_schema_input_type=AlarmState | ExpectOptions)]
 
 
 class ShelfOptions(Options):
@@ -97,10 +103,10 @@ class StepOptions(Options):
     at: Duration
     restart: Literal["same_boot", "other_boot"] | None = None
     down: Duration = Field(default=0.0, ge=0, description="how long the restart takes")
-    clock: Annotated[float, BeforeValidator(_signed)] = Field(
+    clock: Annotated[float, BeforeValidator(_signed, json_schema_input_type=str)] = Field(
         default=0.0, description="step of the wall clock: +1h, -30min"
     )
-    set: dict[str, Annotated[SettingOptions, BeforeValidator(_setting)]] = Field(default_factory=dict)
+    set: dict[str, Setting] = Field(default_factory=dict)
     acknowledge: tuple[str, ...] = ()
     silence: tuple[str, ...] = ()
     shelve: dict[str, ShelfOptions] = Field(default_factory=dict)
@@ -108,7 +114,7 @@ class StepOptions(Options):
     take_out: dict[str, ServiceOptions] = Field(default_factory=dict)
     bring_back: tuple[str, ...] = ()
     refused: bool = Field(default=False, description="what people do in this step must not be allowed")
-    expect: dict[str, Annotated[ExpectOptions, BeforeValidator(_expectation)]] = Field(default_factory=dict)
+    expect: dict[str, Expectation] = Field(default_factory=dict)
     events: dict[str, tuple[Action, ...]] = Field(
         default_factory=dict, description="exactly what happened to an alarm since the step that asked before"
     )
@@ -132,7 +138,7 @@ class ScenarioOptions(Options):
     """One story. ``start`` is local time."""
 
     name: str = Field(min_length=1)
-    start: datetime = NOON
+    start: Annotated[datetime, WithJsonSchema({"type": "string", "description": "2026-03-02 18:30"})] = NOON
     steps: Annotated[tuple[StepOptions, ...], AfterValidator(_in_order)] = Field(min_length=1)
 
 
@@ -148,6 +154,9 @@ def _point(value: object) -> object:
     return value if isinstance(value, dict) else {"unit": value or ""}
 
 
+PointTest = Annotated[PointTestOptions, BeforeValidator(_point, json_schema_input_type=str | PointTestOptions | None)]
+
+
 def _zone(name: str) -> str:
     time_zone(name)
     return name
@@ -156,8 +165,8 @@ def _zone(name: str) -> str:
 class ScenarioFile(RuleFile):
     """A rule file with points and scenarios; ``rules`` may also name the rule file that is tested."""
 
-    rules: Any = Field(default_factory=list)
-    points: dict[str, Annotated[PointTestOptions, BeforeValidator(_point)]] = Field(
+    rules: Any = Field(default_factory=list, description="rules, or the name of the rule file that is tested")
+    points: dict[str, PointTest] = Field(
         default_factory=dict, description="unit of each point; in a test of a site those of the site are there too"
     )
     outputs: tuple[str, ...] | None = Field(default=None, description="names of outputs; default: any will do")

@@ -9,6 +9,7 @@ from agent.core.model import Operator, Value
 from agent.reports import EscalationRow, RemovalRow
 
 if TYPE_CHECKING:
+    from agent.api.explaining import ExplainingView
     from agent.api.operations import OperationsView
     from agent.api.trials import Trials
 
@@ -176,6 +177,10 @@ class GatewayView(Protocol):
     @property
     def operations(self) -> OperationsView:
         """What people do beside acknowledging."""
+
+    @property
+    def explainer(self) -> ExplainingView:
+        """Who says why an alarm is raised, or not."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
+from agent.app.explaining import Explainer
 from agent.app.operations import OperationsDesk
 from agent.app.parts import Parts
 from agent.app.plan import Plan
@@ -34,6 +35,7 @@ class Gateway:
         self._parts = parts
         self._started = parts.clock.now()
         self.operations = OperationsDesk(parts)
+        self.explainer = Explainer(parts.pipeline, parts.journal, parts.clock)
         self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         parts.journal.on_commit.append(self._committed)

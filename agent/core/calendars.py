@@ -44,14 +44,14 @@ def _minute(value: object) -> object:
     return int(match[1]) * 60 + int(match[2])
 
 
-Minute = Annotated[int, BeforeValidator(_minute), Field(ge=0, le=1440)]
+Minute = Annotated[int, BeforeValidator(_minute, json_schema_input_type=str | int), Field(ge=0, le=1440)]
 """A time of day in minutes since midnight; a file writes ``22:30``."""
 
 
 class Window(Options):
     """From one time of day to another; one that ends before it begins lasts into the next day."""
 
-    days: Annotated[tuple[str, ...], BeforeValidator(_days)] = DAYS
+    days: Annotated[tuple[str, ...], BeforeValidator(_days, json_schema_input_type=str | list[str])] = DAYS
     from_: Minute = Field(default=0, alias="from")
     to: Minute = 1440
 
@@ -119,7 +119,11 @@ def read_windows(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-Windows = Annotated[tuple[Window, ...], BeforeValidator(read_windows), Field(min_length=1)]
+Windows = Annotated[
+    tuple[Window, ...],
+    BeforeValidator(read_windows, json_schema_input_type=Window | list[Window]),
+    Field(min_length=1),
+]
 
 
 _SYSTEM_ZONE = Path("/etc/localtime")

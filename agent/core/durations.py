@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, StringConstraints, ValidationInfo
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
@@ -35,5 +35,6 @@ def _convert(value: object, info: ValidationInfo) -> float:
     return value if isinstance(value, float) and not from_file else parse_duration(value)
 
 
-Duration = Annotated[float, BeforeValidator(_convert)]
+_Written = Annotated[str, StringConstraints(pattern=rf"^\s*({_FORM.pattern})\s*$")] | Literal[0]
+Duration = Annotated[float, BeforeValidator(_convert, json_schema_input_type=_Written)]
 """A pydantic field in seconds that a file writes with its unit."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.rules import describing
+from agent.cli.rules import describing, explaining, schemas, testing
 
 app = typer.Typer(help="Test, describe and explain alarm rules.", no_args_is_help=True)
-describing.register(app)
+for topic in (testing, schemas, describing, explaining):
+    topic.register(app)
