@@ -21,6 +21,7 @@ from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
+from agent.policy import OperationOptions, Policy, ShiftOptions
 from agent.uplink.options import UplinkOptions
 
 NAME = r"[a-z][a-z0-9_-]*"
@@ -92,13 +93,16 @@ class Site:
     rules: tuple[Path, ...]
     calendars: Mapping[str, Calendar]
     annunciation: Annunciation
+    policy: Policy
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""
         return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
 
 
-_SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "uplink")
+_SECTIONS = (
+    "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "uplink"
+)  # fmt: skip
 
 
 def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
@@ -149,11 +153,13 @@ class _Reader:
         rules = tuple(self._rules())
         calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
         annunciation = self._annunciation(outputs, calendars)
+        policy = self._policy(gateway)
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, annunciation)
+        own = (annunciation, policy)
+        return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
         here = self._path.parent.resolve()
@@ -260,6 +266,12 @@ class _Reader:
         self.faults.extend(faults)
         areas = {name: options.area for name, options in outputs.items()}
         return data.for_outputs(areas, [name for name, options in outputs.items() if Level.CHIME in options.levels])
+
+    def _policy(self, gateway: GatewayOptions | None) -> Policy:
+        asked = self._model(OperationOptions, ("operation",)) if self._doc.data.get("operation") is not None else None
+        shifts = {name: made for name in self._names("shifts") if (made := self._model(ShiftOptions, ("shifts", name)))}
+        reason = (asked or OperationOptions()).ack_reason
+        return Policy(reason, shifts, time_zone(gateway.timezone if gateway else "UTC"))
 
     def _calendar(self, name: str, gateway: GatewayOptions | None) -> Calendar:
         """Read one window, or a list of them."""

@@ -9,6 +9,7 @@ import structlog
 
 from agent.core.model import PointInfo, Sample, Value
 from agent.core.ports import Clock
+from agent.flood import SUMMARY
 from agent.notify import notify
 from agent.outputs import OutputBus
 from agent.pipeline import Pipeline
@@ -23,13 +24,15 @@ by the device's timeout). A device that does not answer is a matter for an alarm
 longer turns is one for a restart."""
 
 
-def gateway_points(outputs: Sequence[str], devices: Sequence[str]) -> list[PointInfo]:
+def gateway_points(outputs: Sequence[str], devices: Sequence[str], zones: Sequence[str] = ()) -> list[PointInfo]:
     """Return the points that the gateway publishes of itself, of its outputs and of its devices."""
     return [
         *(PointInfo(f"{device}.bad_points", description=f"points of {device} that are unknown") for device in devices),
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
         PointInfo("gateway.uplink_online", description="connected to a broker"),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
+        PointInfo(SUMMARY, description="more alarms than people can take in"),
+        *(PointInfo(f"{SUMMARY}.{zone}", zone=zone, description=f"the same in {zone}") for zone in zones),
         *(PointInfo(f"{name}.confirmed", description=f"output {name} follows what is wanted") for name in outputs),
     ]
 
@@ -54,6 +57,8 @@ class Health:
         self._devices = devices
         self._clock = clock
         self._late = ""
+        begin = f"{SUMMARY}."
+        self._zones = [point.removeprefix(begin) for point in pipeline.facts.points if point.startswith(begin)]
 
     async def run(self) -> None:
         """Publish and feed until cancelled."""
@@ -78,8 +83,15 @@ class Health:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
         yield "gateway.uplink_online", self._uplink_online()
         yield "gateway.journal_ok", self._journal_ok()
+        yield from self._floods()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
+
+    def _floods(self) -> Iterator[tuple[str, Value]]:
+        flooded = self._pipeline.operations.flood.zones
+        yield SUMMARY, bool(flooded)
+        for zone in self._zones:
+            yield f"{SUMMARY}.{zone}", zone in flooded
 
     def _bad_points(self, now_s: float) -> Iterator[tuple[str, Value]]:
         """A point that is lost on a device that answers must not go unnoticed: its alarms are frozen."""

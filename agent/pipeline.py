@@ -8,6 +8,9 @@ from agent.annunciation import Annunciator
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
 from agent.core.ports import Clock, Recorder, RuleEngine
 from agent.facts import FactTable
+from agent.flood import SUMMARY, is_muted_by_flood
+from agent.operations import Operations
+from agent.policy import Policy
 from agent.reports import alarm_event, operator_event, output_event
 
 BEAT_LIMIT_S = 5.0
@@ -21,11 +24,18 @@ class Pipeline:
     """
 
     def __init__(
-        self, facts: FactTable, engine: RuleEngine, annunciator: Annunciator, recorder: Recorder, clock: Clock
+        self,
+        facts: FactTable,
+        engine: RuleEngine,
+        annunciator: Annunciator,
+        recorder: Recorder,
+        clock: Clock,
+        policy: Policy | None = None,
     ) -> None:
         self.facts = facts
         self.engine = engine
         self.annunciator = annunciator
+        self.operations = Operations(policy or Policy(), clock.now())
         self.beat_s = clock.now().mono_s
         self.rearm: Callable[[], None] = lambda: None
         self._recorder = recorder
@@ -49,7 +59,10 @@ class Pipeline:
         """Evaluate what time alone changes: what went stale sends no sample."""
         now = self._clock.now()
         self._apply(self.engine.sweep(self.facts, self.facts.expired(now.mono_s), now), now)
+        floods = self.operations.look(now)
         self.refresh(self._clock.now())
+        if floods:
+            self._recorder.record(floods, ())
         self.beat_s = self._clock.now().mono_s
 
     def is_alive(self) -> bool:
@@ -57,12 +70,12 @@ class Pipeline:
         return self._clock.now().mono_s - self.beat_s < BEAT_LIMIT_S
 
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
-        """Acknowledge; False when there was nothing to acknowledge. Raises KeyError for an unknown alarm."""
+        """Acknowledge; False when there was nothing to. Raises KeyError for an unknown alarm, NotAllowed."""
         now = self._clock.now()
         self._evaluate(self.facts.expired(now.mono_s))  # a latched alarm is not reset on what was known a moment ago
-        changes = self.engine.acknowledge(alarm, operator, now)
-        self._apply(changes, now)
-        return bool(changes)
+        definition = self.engine.definitions[alarm]
+        self.operations.policy.permit_acknowledge(self.engine.alarms[alarm], definition, operator)
+        return self._done(self.engine.acknowledge(alarm, operator, now), now)
 
     def silence(self, alarm: str | None, operator: Operator) -> int:
         """Silence one alarm or all; return how many."""
@@ -70,6 +83,26 @@ class Pipeline:
         changes = self.engine.silence(alarm, operator, now)
         self._apply(changes, now)
         return len(changes)
+
+    def shelve(self, alarm: str, seconds: float, operator: Operator) -> bool:
+        """Put an alarm away for a while. Raises KeyError, NotAllowed."""
+        now = self._clock.now()
+        return self._done(self.engine.shelve(alarm, seconds, operator, now), now)
+
+    def unshelve(self, alarm: str, operator: Operator) -> bool:
+        """Take an alarm off its shelf; False when it lay on none. Raises KeyError."""
+        now = self._clock.now()
+        return self._done(self.engine.unshelve(alarm, operator, now), now)
+
+    def take_out(self, alarm: str, second: str, operator: Operator) -> bool:
+        """Take an alarm out of service. Raises KeyError, NotAllowed."""
+        now = self._clock.now()
+        return self._done(self.engine.take_out(alarm, second, operator, now), now)
+
+    def bring_back(self, alarm: str, operator: Operator) -> bool:
+        """Put an alarm into service again; False when it was. Raises KeyError."""
+        now = self._clock.now()
+        return self._done(self.engine.bring_back(alarm, operator, now), now)
 
     def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
         """Switch outputs on for a while. Raises KeyError for an unknown output."""
@@ -104,19 +137,31 @@ class Pipeline:
     def _apply(self, changes: Sequence[Change], now: Instant) -> None:
         if changes:
             self.refresh(now)  # siren before disk
+            self.operations.note(changes, self.engine.definitions, now)
             self._recorder.record(list(self._events(changes)), [change.alarm for change in changes])
         self.rearm()
+
+    def _done(self, changes: Sequence[Change], now: Instant) -> bool:
+        self._apply(changes, now)
+        return bool(changes)
 
     def _events(self, changes: Sequence[Change]) -> Iterator[EventDraft]:
         for change in changes:
             if change.transition is not None:
                 definition = self.engine.definitions[change.alarm.id]
-                inputs = {point: self.facts.get(point, change.transition.at.mono_s) for point in definition.inputs}
-                yield alarm_event(change.transition, change.alarm, definition, inputs)
+                at = change.transition.at
+                inputs = {point: self.facts.get(point, at.mono_s) for point in definition.inputs}
+                crew = self.operations.policy.crew(at.utc)
+                delays = self.engine.delays(change.alarm.id)
+                yield alarm_event(change.transition, change.alarm, definition, inputs, delays, crew)
 
     def _live(self) -> Iterator[tuple[AlarmDefinition, Alarm]]:
-        definitions = self.engine.definitions
-        return ((definitions[id_], alarm) for id_, alarm in self.engine.standing.items())
+        """What people are called by; a flood's summary stands for the less urgent alarms while it calls itself."""
+        definitions, standing = self.engine.definitions, self.engine.standing
+        summary = standing.get(SUMMARY)
+        muted = self.operations.muted_zones(summary is not None and summary.calls)
+        found = ((definitions[id_], alarm) for id_, alarm in standing.items())
+        return (pair for pair in found if not is_muted_by_flood(pair[0], muted)) if muted else found
 
 
 def _rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:

@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from agent.core.model import Alarm, AlarmDefinition, EventDraft, Instant, Lane, Level, Operator, Sample, Transition
+from agent.core.model import (
+    Alarm,
+    AlarmDefinition,
+    Delays,
+    EventDraft,
+    Instant,
+    Lane,
+    Level,
+    Operator,
+    Removal,
+    Sample,
+    Transition,
+)
 
 
 def alarm_event(
-    transition: Transition, alarm: Alarm, definition: AlarmDefinition, inputs: Mapping[str, Sample | None]
+    transition: Transition,
+    alarm: Alarm,
+    definition: AlarmDefinition,
+    inputs: Mapping[str, Sample | None],
+    delays: Delays,
+    crew: str = "",
 ) -> EventDraft:
-    """Return the event of one alarm transition, with the inputs as they were."""
+    """Return the event of one alarm transition, with the inputs as they were; ``crew`` is the one on duty."""
     data: dict[str, object] = {
         "alarm_id": transition.alarm,
         "occurrence_id": transition.occurrence,
@@ -29,6 +46,19 @@ def alarm_event(
         "value": transition.value,
         "unit": definition.unit,
         "limit": definition.limit,
+        "delays": {"on_s": delays.on_s, "off_s": delays.off_s, "stretched": delays.stretched},
+        "rule": definition.rule,
+        "labels": dict(definition.labels),
+        "crew": definition.labels.get("crew") or crew,
+        "parents": list(definition.parents),
+        "group": definition.group,
+        "first_out": alarm.first_out,
+        "latched": definition.latch and alarm.active,
+        "chattering": alarm.chattering,
+        "escalation": escalation(alarm, definition),
+        "shelved": removal(alarm.shelved),
+        "suppressed": removal(alarm.suppressed),
+        "out_of_service": removal(alarm.out_of_service),
         "silenced": alarm.silenced,
         "count": alarm.count,
         "evaluation": "degraded" if alarm.degraded else "ok",
@@ -37,6 +67,35 @@ def alarm_event(
         "operator": _operator(transition.operator),
     }
     return EventDraft("alarm.transition", Lane.ALARM, transition.alarm, data, transition.at, definition.zone)
+
+
+def removal(found: Removal | None) -> dict[str, str | None] | None:
+    """Return in words of JSON why an alarm calls nobody; None if it is not removed in this way."""
+    if found is None:
+        return None
+    return {
+        "reason": found.reason,
+        "by": found.by,
+        "via": found.via,
+        "second": found.second,
+        "since": _text(found.since),
+        "until": _text(found.until.utc) if found.until is not None else None,
+    }
+
+
+def escalation(alarm: Alarm, definition: AlarmDefinition) -> dict[str, object] | None:
+    """Return the step that was reached, of how many, and the post that is called now; None without steps."""
+    steps = definition.escalation
+    if not steps:
+        return None
+    step = min(alarm.escalated, len(steps))
+    return {
+        "step": step,
+        "of": len(steps),
+        "post": steps[step - 1].post if step else definition.post,
+        "next_post": steps[step].post if alarm.escalate is not None and step < len(steps) else "",
+        "next_at": _text(alarm.escalate.utc) if alarm.escalate is not None else None,
+    }
 
 
 def output_event(output: str, level: Level, now: Instant, *, test: bool) -> EventDraft:

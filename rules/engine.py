@@ -13,6 +13,7 @@ from agent.core.model import (
     AlarmDefinition,
     AlarmState,
     Change,
+    Delays,
     Instant,
     Operator,
     Quality,
@@ -77,6 +78,12 @@ class Engine:
     def describe(self, alarm: str) -> str:
         """Say in words when ``alarm`` is raised. Raises KeyError."""
         return self._slots[alarm].rule.describe()
+
+    def delays(self, alarm: str) -> Delays:
+        """Return the delays of ``alarm`` as they are now. Raises KeyError."""
+        slot = self._slots[alarm]
+        off_s = machine.off_delay_s(slot.alarm, slot.rule.timing)
+        return Delays(slot.rule.timing.on_delay_s, off_s, off_s > slot.rule.timing.off_delay_s)
 
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
         """Take up saved states; ids without a rule are ignored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.core.model import PointInfo, Priority
+from agent.flood import SUMMARY
 from rules.kinds.condition import ConditionOptions
 from rules.rule import Rule
 
@@ -118,6 +119,16 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         when="!ok",
         priority=Priority.P2,
         on_delay=_JOURNAL_DELAY_S,
+    )
+    yield ConditionOptions(
+        id=SUMMARY,
+        name={"en": "Alarm flood: more alarms than one can take in", "zh": "报警泛滥"},
+        consequence={"en": "It stands for the P3 and P4 alarms of the zone", "zh": "该区域P3、P4报警合并提示"},
+        response={"en": "P1 and P2 first; then the first-out alarms in the list", "zh": "先处理P1、P2，再查首出报警"},
+        inputs={"flood": SUMMARY},
+        when="flood",
+        priority=Priority.P3,
+        longest_shelf=0.0,
     )
     if has_uplink:
         yield ConditionOptions(

@@ -93,7 +93,8 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
     for device, driver in drivers.items():
         yield online_point(device)
         yield from driver.points
-    yield from gateway_points(list(site.outputs), list(site.devices))
+    zones = {point.zone for driver in drivers.values() for point in driver.points if point.zone}
+    yield from gateway_points(list(site.outputs), list(site.devices), sorted(zones))
 
 
 def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:

@@ -52,7 +52,8 @@ class Agent:
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
         self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs, plan.annunciation)
-        self.pipeline = Pipeline(FactTable(plan.points.values()), self.engine, self.annunciator, self.journal, clock)
+        facts = FactTable(plan.points.values())
+        self.pipeline = Pipeline(facts, self.engine, self.annunciator, self.journal, clock, site.policy)
         self.ticker = Ticker(self.pipeline, clock)
         self.buses = [self._bus(*parts) for parts in plan.output_buses()]
         self.runners = {

@@ -330,6 +330,14 @@ class Change:
     transition: Transition | None = None
 
 
+class Delays(NamedTuple):
+    """The delays of an alarm as they are now; ``stretched`` tells that chatter made the off-delay longer."""
+
+    on_s: float
+    off_s: float
+    stretched: bool
+
+
 class Level(StrEnum):
     """Wanted or seen level of a siren or lamp. The last three are tones, in the order of their urgency."""
 

@@ -6,7 +6,18 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, PointInfo, Sample, Value
+from agent.core.model import (
+    Alarm,
+    AlarmDefinition,
+    Change,
+    Delays,
+    EventDraft,
+    Instant,
+    Operator,
+    PointInfo,
+    Sample,
+    Value,
+)
 from agent.core.options import DeviceOptions, PointOptions
 
 
@@ -179,6 +190,9 @@ class RuleEngine(Protocol):
     @property
     def counted(self) -> Collection[str]:
         """Points of which every sample must be given to ``evaluate``, though it says what the one before said."""
+
+    def delays(self, alarm: str) -> Delays:
+        """Return the delays of an alarm as they are now. Raises KeyError."""
 
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
         """Take up states saved by an earlier process; unknown ids are ignored.

@@ -56,7 +56,7 @@ class Api:
 
     async def acknowledge(self, alarm: str) -> None:
         """Acknowledge as the demo's operator."""
-        body = {"operator": OPERATOR, "via": "demo", "note": ""}
+        body = {"operator": OPERATOR, "via": "demo", "note": "seen in the demo"}
         async with self._session.post(f"/v1/alarms/{alarm}/acknowledge", json=body):
             return
 
