@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from agent.kpi import Kpi, Note
 from agent.policy import Policy
 
 _MOST_HELD = 10_000
+_ACTIONS = frozenset(map(str, Action))
 
 
 class Operations:
@@ -39,10 +40,6 @@ class Operations:
         events = [_flood_event(change, now) for change in self.flood.look(now)]
         self.kpi.passes(now.mono_s, bool(self.flood.zones))
         return events
-
-    def muted_zones(self, summary_calls: bool) -> Collection[str]:
-        """Return the zones whose less urgent alarms the summary stands for: none unless it calls people itself."""
-        return self.flood.zones if summary_calls else ()
 
     def hold(self) -> None:
         """Keep live transitions back until ``refill`` is over."""
@@ -72,7 +69,7 @@ class Operations:
 
     def _refill_transition(self, data: Mapping[str, Any], zone: str, moment_s: float, now: Instant) -> None:
         alarm, priority = str(data["alarm_id"]), Priority(data["priority"])
-        if alarm == SUMMARY:
+        if alarm == SUMMARY or data["action"] not in _ACTIONS:  # of another version
             return
         calls = data["to_state"] == "unacknowledged"
         self.kpi.note(Note(moment_s, Action(str(data["action"])), alarm, priority, calls))

@@ -130,6 +130,11 @@ class Pipeline:
         due = [due_s for due_s in (self.engine.next_due_s(), self.annunciator.next_due_s()) if due_s is not None]
         return min(due, default=None)
 
+    def muted_zones(self) -> Collection[str]:
+        """Return the zones whose P3 and P4 alarms a flood's summary stands for: none unless it calls people itself."""
+        summary = self.engine.standing.get(SUMMARY)
+        return self.operations.flood.zones if summary is not None and summary.calls else ()
+
     def _evaluate(self, changed: Sequence[Sample]) -> None:
         now = self._clock.now()
         self._apply(self.engine.evaluate(self.facts, changed, now), now)
@@ -157,9 +162,7 @@ class Pipeline:
 
     def _live(self) -> Iterator[tuple[AlarmDefinition, Alarm]]:
         """What people are called by; a flood's summary stands for the less urgent alarms while it calls itself."""
-        definitions, standing = self.engine.definitions, self.engine.standing
-        summary = standing.get(SUMMARY)
-        muted = self.operations.muted_zones(summary is not None and summary.calls)
+        definitions, standing, muted = self.engine.definitions, self.engine.standing, self.muted_zones()
         found = ((definitions[id_], alarm) for id_, alarm in standing.items())
         return (pair for pair in found if not is_muted_by_flood(pair[0], muted)) if muted else found
 

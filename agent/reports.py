@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypedDict
 
 from agent.core.model import (
     Alarm,
@@ -18,6 +19,27 @@ from agent.core.model import (
     Sample,
     Transition,
 )
+
+
+class RemovalRow(TypedDict):
+    """Why an alarm calls nobody; ``until`` is null when it does not end by itself."""
+
+    reason: str
+    by: str
+    via: str
+    second: str
+    since: str
+    until: str | None
+
+
+class EscalationRow(TypedDict):
+    """``step`` of ``of`` is reached: ``post`` is called now, ``next_post`` at ``next_at``."""
+
+    step: int
+    of: int
+    post: str
+    next_post: str
+    next_at: str | None
 
 
 def alarm_event(
@@ -55,10 +77,8 @@ def alarm_event(
         "first_out": alarm.first_out,
         "latched": definition.latch and alarm.active,
         "chattering": alarm.chattering,
-        "escalation": escalation(alarm, definition),
-        "shelved": removal(alarm.shelved),
-        "suppressed": removal(alarm.suppressed),
-        "out_of_service": removal(alarm.out_of_service),
+        "escalation": escalation_row(alarm, definition),
+        **{name: removal_row(found) if found else None for name, found in _removals(alarm)},
         "silenced": alarm.silenced,
         "count": alarm.count,
         "evaluation": "degraded" if alarm.degraded else "ok",
@@ -69,21 +89,19 @@ def alarm_event(
     return EventDraft("alarm.transition", Lane.ALARM, transition.alarm, data, transition.at, definition.zone)
 
 
-def removal(found: Removal | None) -> dict[str, str | None] | None:
-    """Return in words of JSON why an alarm calls nobody; None if it is not removed in this way."""
-    if found is None:
-        return None
+def removal_row(found: Removal) -> RemovalRow:
+    """Return in words of JSON why an alarm calls nobody."""
     return {
         "reason": found.reason,
         "by": found.by,
         "via": found.via,
         "second": found.second,
-        "since": _text(found.since),
+        "since": found.since.isoformat(),
         "until": _text(found.until.utc) if found.until is not None else None,
     }
 
 
-def escalation(alarm: Alarm, definition: AlarmDefinition) -> dict[str, object] | None:
+def escalation_row(alarm: Alarm, definition: AlarmDefinition) -> EscalationRow | None:
     """Return the step that was reached, of how many, and the post that is called now; None without steps."""
     steps = definition.escalation
     if not steps:
@@ -118,6 +136,10 @@ def operator_event(action: str, details: Mapping[str, object], operator: Operato
     """Return the event of what a person did that is not an alarm's transition."""
     data = {"action": action, **details, "operator": _operator(operator)}
     return EventDraft("operator.action", Lane.STATE, action, data, now, test=action == "test-outputs")
+
+
+def _removals(alarm: Alarm) -> list[tuple[str, Removal | None]]:
+    return [("shelved", alarm.shelved), ("suppressed", alarm.suppressed), ("out_of_service", alarm.out_of_service)]
 
 
 def _input(point: str, sample: Sample | None) -> dict[str, object]:

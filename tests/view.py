@@ -7,8 +7,12 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
 from agent.api.view import AlarmRow, PointRow, Status
+from agent.core.errors import NotAllowed
 from agent.core.model import Operator
+from agent.kpi import Answers, Figures
+from agent.reports import RemovalRow
 
 NOW = datetime.now(UTC).isoformat()
 
@@ -20,8 +24,91 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
         "value": 41.5, "unit": "%LEL", "limit": 40.0, "condition": "", "raised_at": NOW, "cleared_at": None,
         "acknowledged_at": None, "acknowledged_by": "", "note": "", "occurrence": "o", "count": 1, "consequence": {},
         "response": {"en": "Leave the room", "zh": "撤离"}, "post": "operator", "zone": "room", "inputs": ["room.gas"],
+        "rule": id_, "group": "", "parents": [], "labels": {}, "first_out": False, "chattering": False,
+        "off_delay_s": 10.0, "muted": False, "unknown": [], "escalation": None, "shelved": None, "suppressed": None,
+        "out_of_service": None, "longest_shelf_s": {"P1": 0.0, "P2": 1800.0}.get(priority, 28800.0),
+        "ack_needs_reason": priority in ("P1", "P2"),
     }  # fmt: skip
     return {**row, **more}  # type: ignore[typeddict-item]
+
+
+def removal_of(reason: str, by: str, until: str | None = None, second: str = "") -> RemovalRow:
+    return {"reason": reason, "by": by, "via": "hmi", "second": second, "since": NOW, "until": until}
+
+
+def figures(raised: int) -> Figures:
+    answers: Answers = {"count": 4, "median_s": 21.0, "p90_s": 75.0}
+    none: Answers = {"count": 0, "median_s": None, "p90_s": None}
+    shares = {"P1": 0.05, "P2": 0.15, "P3": 0.8, "P4": 0.0}
+    return {
+        "observed_s": 86400, "raised": raised, "per_10min_average": 0.3, "per_10min_peak": 12,
+        "by_priority": {
+            name: {"raised": round(raised * share), "share": share, "acknowledge": answers if share else none}
+            for name, share in shares.items()
+        },
+        "top": [{"alarm": "gas.HH", "raised": 20, "share": 0.5}, {"alarm": "level.L", "raised": 9, "share": 0.2}],
+        "top_share": 0.7, "acknowledge": answers, "flood_s": 864, "flood_share": 0.01,
+    }  # fmt: skip
+
+
+class FakeOperations:
+    """Implements ``OperationsView``."""
+
+    def __init__(self, view: FakeView) -> None:
+        self._view = view
+        self.floods: list[FloodRow] = []
+
+    def removed(self) -> list[RemovedRow]:
+        return [
+            {**{key: row[key] for key in ("id", "name", "priority", "state", "active")}, **found}  # type: ignore[typeddict-item]
+            for row in self._view.rows
+            if (found := row["shelved"] or row["suppressed"] or row["out_of_service"])
+        ]
+
+    def report(self) -> Report:
+        row = self._view.rows[0]
+        standing: StandingRow = {
+            "id": row["id"], "name": row["name"], "priority": row["priority"], "raised_at": NOW, "off_delay_s": 40.0
+        }  # fmt: skip
+        return {
+            "at": NOW, "crew": "crew B", "raised_10min": 3, "floods": self.floods, "chattering": [standing],
+            "stale": [standing], "removed": self.removed(), "spans": {"24h": figures(40), "30d": figures(400)},
+        }  # fmt: skip
+
+    def shelve(self, alarm: str, seconds: float, operator: Operator) -> bool:
+        row = self._row(alarm)
+        if seconds > row["longest_shelf_s"]:
+            raise NotAllowed(f"{alarm} cannot be shelved for so long")
+        self._view.done.append(("shelve", alarm, seconds, operator))
+        row["shelved"], row["state"] = removal_of(operator.note, operator.name, NOW), "shelved"
+        return True
+
+    def unshelve(self, alarm: str, operator: Operator) -> bool:
+        return self._back(alarm, "unshelve", operator)
+
+    def take_out(self, alarm: str, second: str, operator: Operator) -> bool:
+        row = self._row(alarm)
+        self._view.done.append(("take_out", alarm, second, operator))
+        row["out_of_service"] = removal_of(operator.note, operator.name, None, second)
+        row["state"] = "out-of-service"
+        return True
+
+    def bring_back(self, alarm: str, operator: Operator) -> bool:
+        return self._back(alarm, "bring_back", operator)
+
+    def _back(self, alarm: str, what: str, operator: Operator) -> bool:
+        row = self._row(alarm)
+        self._view.done.append((what, alarm, operator))
+        was = row["shelved"] or row["out_of_service"]
+        row["shelved"] = row["out_of_service"] = None
+        row["state"] = "unacknowledged" if row["active"] else "normal"
+        return was is not None
+
+    def _row(self, alarm: str) -> AlarmRow:
+        row = next((row for row in self._view.rows if row["id"] == alarm), None)
+        if row is None:
+            raise KeyError(alarm)
+        return row
 
 
 class FakeView:
@@ -34,6 +121,7 @@ class FakeView:
             alarm("level.L", "P3", "acknowledged", acknowledged_by="li"),
             alarm("uplink", "P4", "normal"),
         ]
+        self.operations = FakeOperations(self)
         self.done: list[tuple[Any, ...]] = []
         self.events_: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.language = language
@@ -90,6 +178,8 @@ class FakeView:
         row = next((row for row in self.rows if row["id"] == id_), None)
         if row is None:
             raise KeyError(id_)
+        if row["ack_needs_reason"] and not operator.note:
+            raise NotAllowed(f"to acknowledge {id_} needs a reason")
         self.done.append(("acknowledge", id_, operator))
         changed = row["state"] == "unacknowledged"
         row["state"] = "acknowledged"

@@ -9,36 +9,26 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from agent.api import operations
+from agent.api.requests import VIEW, Body, read
 from agent.api.view import GatewayView
 from agent.core.document import suggestion
-from agent.core.model import Operator
+from agent.core.errors import NotAllowed
 
-_VIEW: web.AppKey[GatewayView] = web.AppKey("view", object)  # type: ignore[arg-type]
 _HEARTBEAT_S = 5.0
 _LONGEST_PATH = 107
-M = TypeVar("M", bound=BaseModel)
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    operator: str = Field(min_length=1, max_length=80)
-    via: str = Field(default="api", max_length=20)
-    note: str = Field(default="", max_length=500)
-
-    def who(self) -> Operator:
-        return Operator(self.operator, self.via, self.note)
-
-
-class _Silence(_Body):
+class _Silence(Body):
     alarm: str | None = None
 
 
-class _Test(_Body):
+class _Test(Body):
     seconds: float = Field(default=3.0, gt=0, le=60)
     outputs: list[str] | None = None
 
@@ -54,8 +44,9 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
     """Serve at ``path`` while the body runs. Raises OSError when another agent listens there already."""
     _clear(path)
     app = web.Application(middlewares=[_explain], client_max_size=64 * 1024)
-    app[_VIEW] = view
+    app[VIEW] = view
     app.add_routes(_ROUTES)
+    app.add_routes(operations.ROUTES)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.UnixSite(runner, str(path)).start()
@@ -79,47 +70,47 @@ def _clear(path: Path) -> None:
 
 
 async def _status(request: web.Request) -> web.Response:
-    return web.json_response(request.app[_VIEW].status())
+    return web.json_response(request.app[VIEW].status())
 
 
 async def _points(request: web.Request) -> web.Response:
-    return web.json_response(request.app[_VIEW].points())
+    return web.json_response(request.app[VIEW].points())
 
 
 async def _alarms(request: web.Request) -> web.Response:
     everything = request.query.get("all", "0") not in ("", "0", "false")
-    return web.json_response(request.app[_VIEW].alarms(everything))
+    return web.json_response(request.app[VIEW].alarms(everything))
 
 
 async def _events(request: web.Request) -> web.Response:
     page = _Page.model_validate(dict(request.query))
-    return web.json_response(await request.app[_VIEW].events(page.limit, page.after, page.lane))
+    return web.json_response(await request.app[VIEW].events(page.limit, page.after, page.lane))
 
 
 async def _picture(request: web.Request) -> web.Response:
-    picture = request.app[_VIEW].picture(request.match_info["camera"])
+    picture = request.app[VIEW].picture(request.match_info["camera"])
     if picture is None:
         return _error(503, "there is no picture yet; is the camera online?")
     return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 async def _acknowledge(request: web.Request) -> web.Response:
-    body = await _read(request, _Body)
-    done = request.app[_VIEW].acknowledge(request.match_info["alarm"], body.who())
-    await request.app[_VIEW].settle()
+    body = await read(request, Body)
+    done = request.app[VIEW].acknowledge(request.match_info["alarm"], body.who())
+    await request.app[VIEW].settle()
     return web.json_response({"acknowledged": done})
 
 
 async def _silence(request: web.Request) -> web.Response:
-    body = await _read(request, _Silence)
-    silenced = request.app[_VIEW].silence(body.alarm, body.who())
-    await request.app[_VIEW].settle()
+    body = await read(request, _Silence)
+    silenced = request.app[VIEW].silence(body.alarm, body.who())
+    await request.app[VIEW].settle()
     return web.json_response({"silenced": silenced})
 
 
 async def _test(request: web.Request) -> web.Response:
-    body = await _read(request, _Test)
-    request.app[_VIEW].test_outputs(body.seconds, body.outputs, body.who())
+    body = await read(request, _Test)
+    request.app[VIEW].test_outputs(body.seconds, body.outputs, body.who())
     return web.json_response({"testing": body.seconds})
 
 
@@ -127,7 +118,7 @@ async def _stream(request: web.Request) -> web.StreamResponse:
     """Server-sent events: each envelope as it reaches the disk, a comment as a heartbeat."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
-    stream = aiter(request.app[_VIEW].stream())
+    stream = aiter(request.app[VIEW].stream())
     coming = asyncio.ensure_future(anext(stream))
     try:
         while True:
@@ -156,10 +147,6 @@ _ROUTES = [
 ]
 
 
-async def _read(request: web.Request, model: type[M]) -> M:
-    return model.model_validate_json(await request.read())
-
-
 @web.middleware
 async def _explain(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
     """Turn what went wrong into an answer that says what would be right."""
@@ -169,7 +156,9 @@ async def _explain(request: web.Request, handler: Callable[[web.Request], Awaita
         faults = [f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors()]
         return _error(400, "; ".join(faults))
     except KeyError as error:
-        return _error(404, _nothing_called(str(error.args[0]), request.app[_VIEW]))
+        return _error(404, _nothing_called(str(error.args[0]), request.app[VIEW]))
+    except NotAllowed as error:
+        return _error(409, str(error))
     except sqlite3.Error as error:
         return _error(503, f"the journal cannot be read now: {error}")
     except web.HTTPException as error:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from agent.core.model import Operator, Value
+from agent.reports import EscalationRow, RemovalRow
+
+if TYPE_CHECKING:
+    from agent.api.operations import OperationsView
 
 
 class GatewayRow(TypedDict):
@@ -110,7 +114,11 @@ class PointRow(TypedDict):
 
 
 class AlarmRow(TypedDict):
-    """One alarm: what it means, and where it stands."""
+    """One alarm: what it means, and where it stands.
+
+    ``muted``: in a flood the summary alarm stands for it. ``unknown``: the inputs that freeze it, and why.
+    ``longest_shelf_s`` is 0 when it may not be shelved. ``off_delay_s`` is as chatter has stretched it.
+    """
 
     id: str
     kind: str
@@ -137,10 +145,32 @@ class AlarmRow(TypedDict):
     post: str
     zone: str
     inputs: list[str]
+    rule: str
+    group: str
+    parents: list[str]
+    labels: dict[str, str]
+    first_out: bool
+    chattering: bool
+    off_delay_s: float
+    muted: bool
+    unknown: list[str]
+    escalation: EscalationRow | None
+    shelved: RemovalRow | None
+    suppressed: RemovalRow | None
+    out_of_service: RemovalRow | None
+    longest_shelf_s: float
+    ack_needs_reason: bool
 
 
 class GatewayView(Protocol):
-    """The agent as the API sees it. KeyError means that there is no such alarm, output or camera."""
+    """The agent as the API sees it. KeyError means that there is no such alarm, output or camera.
+
+    NotAllowed means that the site does not permit it; its text says what would be right.
+    """
+
+    @property
+    def operations(self) -> OperationsView:
+        """What people do beside acknowledging."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
+from agent.app.alarm_row import alarm_row
+from agent.app.operations import OperationsDesk
 from agent.app.parts import Parts
 from agent.app.plan import Plan
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
@@ -29,6 +31,7 @@ class Gateway:
         self._plan = plan
         self._parts = parts
         self._started = parts.clock.now()
+        self.operations = OperationsDesk(parts)
         self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         parts.journal.on_commit.append(self._committed)
@@ -83,7 +86,8 @@ class Gateway:
             if everything or alarm.state is not AlarmState.NORMAL
         ]
         found.sort(key=lambda pair: (pair[0].priority, -(pair[1].raised_at or self._started.utc).timestamp()))
-        return [_alarm(definition, alarm) for definition, alarm in found]
+        pipeline, now_s = self._parts.pipeline, self._parts.clock.now().mono_s
+        return [alarm_row(definition, alarm, pipeline, now_s) for definition, alarm in found]
 
     async def events(self, limit: int, after: int | None, lane: str | None) -> list[dict[str, Any]]:
         """Return journalled envelopes, oldest first."""
@@ -215,36 +219,6 @@ def _point(info: PointInfo, sample: Sample | None, now_s: float) -> PointRow:
         "reason": sample.reason if sample else "never read",
         "zone": info.zone,
         "description": info.description,
-    }
-
-
-def _alarm(definition: AlarmDefinition, alarm: Alarm) -> AlarmRow:
-    return {
-        "id": alarm.id,
-        "kind": definition.kind,
-        "name": dict(definition.name),
-        "priority": definition.priority.name,
-        "state": alarm.state,
-        "active": alarm.active,
-        "silenced": alarm.silenced,
-        "degraded": alarm.degraded,
-        "latched": definition.latch,
-        "value": alarm.value,
-        "unit": definition.unit,
-        "limit": definition.limit,
-        "condition": definition.condition,
-        "raised_at": _text(alarm.raised_at),
-        "cleared_at": _text(alarm.cleared_at),
-        "acknowledged_at": _text(alarm.acknowledged_at),
-        "acknowledged_by": alarm.acknowledged_by,
-        "note": alarm.note,
-        "occurrence": alarm.occurrence,
-        "count": alarm.count,
-        "consequence": dict(definition.consequence),
-        "response": dict(definition.response),
-        "post": definition.post,
-        "zone": definition.zone,
-        "inputs": list(definition.inputs),
     }
 
 

@@ -76,6 +76,7 @@ class Agent:
         """Run until ``stop`` is set."""
         with self.journal:
             await self._restore()
+            self.gateway.operations.prepare()
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(serve(self.gateway, self.socket))
                 await stack.enter_async_context(scope(self._outer()))
@@ -103,6 +104,7 @@ class Agent:
 
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
+        yield Leaf("figures", self.gateway.operations.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 

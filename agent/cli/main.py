@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli import opcua
+from agent.cli import opcua, operations
 from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket
 from agent.cli.asking import telling as _telling
@@ -126,10 +126,10 @@ def alarms(
 def ack(
     alarm: Annotated[str, typer.Argument(help="id, or 'all'")],
     operator: Who = "",
-    note: Annotated[str, typer.Option(help="why, or what was done")] = "",
+    note: Annotated[str, typer.Option(help="why, or what was done; P1 and P2 need it")] = "",
     socket: Socket = None,
 ) -> None:
-    """Acknowledge an alarm: somebody knows and cares."""
+    """Acknowledge an alarm: somebody knows and cares. On site it also resets a latched alarm that is over."""
     with _telling():
         client = Client(socket)
         waiting = [row["id"] for row in client.get("alarms") if row["state"] != "acknowledged"]
@@ -184,6 +184,7 @@ def events(
 
 
 commands.register(app)
+operations.register(app)
 
 
 def _print_event(event: dict[str, Any], as_json: bool) -> None:

@@ -27,7 +27,7 @@ def status(found: dict[str, Any], _language: str) -> Group:
     """Draw the whole at a glance."""
     gateway, alarms, journal = found["gateway"], found["alarms"], found["journal"]
     head = Text(f"{gateway['id']}  {gateway['site']}/{gateway['area']}  anshao {gateway['version']}  ", style="bold")
-    head.append(f"up {_age(found['uptime_s'])}", style="dim")
+    head.append(f"up {age(found['uptime_s'])}", style="dim")
     counts = ", ".join(f"{name} {count}" for name, count in alarms["by_priority"].items() if count) or "none"
     pending = sum(journal["pending"].values())
     lines = Table.grid(padding=(0, 2))
@@ -44,8 +44,8 @@ def points(found: list[dict[str, Any]], _language: str) -> Table:
     table = Table("point", "value", "unit", "quality", "age", "zone", "reason", box=None, header_style="dim")
     for row in found:
         style = {"good": "", "uncertain": "yellow"}.get(row["quality"], "dim red")
-        age = "" if row["age_s"] is None else _age(row["age_s"])
-        cells = (row["id"], value(row["value"]), row["unit"], row["quality"], age, row["zone"], row["reason"] or "")
+        old = "" if row["age_s"] is None else age(row["age_s"])
+        cells = (row["id"], value(row["value"]), row["unit"], row["quality"], old, row["zone"], row["reason"] or "")
         table.add_row(*cells, style=style)
     return table
 
@@ -56,18 +56,26 @@ def alarms(found: list[dict[str, Any]], language: str) -> Table | Text:
         return Text("no alarms", style=_GOOD)
     table = Table("", "alarm", "what", "state", "value", "since", "by", "do", box=None, header_style="dim")
     for row in found:
-        flags = "".join(f" ({flag})" for flag in ("silenced", "degraded") if row[flag])
         table.add_row(
             Text(row["priority"], style=_PRIORITY[row["priority"]]),
             row["id"],
-            _in(row["name"], language),
-            row["state"] + flags,
+            in_language(row["name"], language),
+            "\n".join((row["state"], *flags_of(row))),
             f"{value(row['value'])} {row['unit']}",
             _since(row["raised_at"]),
             row["acknowledged_by"],
-            _in(row["response"], language),
+            in_language(row["response"], language),
         )
     return table
+
+
+def flags_of(row: dict[str, Any]) -> list[str]:
+    """Return what is special about an alarm, in words."""
+    words = {"silenced": "silenced", "first_out": "FIRST OUT", "chattering": "chatters", "muted": "in the flood"}
+    found = [word for flag, word in words.items() if row[flag]]
+    found += [f"degraded: {'; '.join(row['unknown'])}"] if row["degraded"] else []
+    step = row["escalation"]
+    return found + ([f"escalated to {step['post']}, {step['step']} of {step['of']}"] if step and step["step"] else [])
 
 
 def event(found: dict[str, Any]) -> str:
@@ -106,10 +114,10 @@ def _devices(rows: list[dict[str, Any]]) -> Table:
 def _outputs(rows: list[dict[str, Any]]) -> Table:
     table = Table("output", "kind", "wanted", "seen", "confirmed", "reason", box=None, header_style="dim")
     for row in rows:
-        age = "never" if row["confirmed_age_s"] is None else f"{_age(row['confirmed_age_s'])} ago"
+        old = "never" if row["confirmed_age_s"] is None else f"{age(row['confirmed_age_s'])} ago"
         style = _GOOD if row["confirmed"] else _BAD
         seen = row["seen"] or "–"
-        table.add_row(row["id"], row["kind"], row["wanted"], seen, Text(age, style=style), row["reason"])
+        table.add_row(row["id"], row["kind"], row["wanted"], seen, Text(old, style=style), row["reason"])
     return table
 
 
@@ -120,7 +128,8 @@ def _uplink(row: dict[str, Any] | None) -> Text:
     return Text(words, style=_GOOD if row["state"] == "online" and not row["reason"] else _BAD)
 
 
-def _age(seconds: float) -> str:
+def age(seconds: float) -> str:
+    """Return a duration as people say it."""
     return f"{seconds:.1f}s" if seconds < 10 else format_duration(_rounded(seconds))
 
 
@@ -132,8 +141,9 @@ def _rounded(seconds: float) -> float:
 def _since(moment: str | None) -> str:
     if not moment:
         return ""
-    return f"{_age(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))} ago"
+    return f"{age(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))} ago"
 
 
-def _in(texts: dict[str, str], language: str) -> str:
+def in_language(texts: dict[str, str], language: str) -> str:
+    """Return the text in the wanted language, or in the one that there is."""
     return texts.get(language) or next(iter(texts.values()), "")

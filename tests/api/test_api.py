@@ -64,6 +64,11 @@ async def test_acts_in_the_name_of_somebody(http: aiohttp.ClientSession, view: F
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [
+        ("alarms/gas.HH/acknowledge", {"operator": "li"}, 409, "to acknowledge gas.HH needs a reason"),
+        ("alarms/gas.HH/acknowledge", {"operator": "li", "via": "button"}, 400, "not the way you came"),
+        ("alarms/gas.HH/shelve", {"operator": "li", "note": "x", "seconds": 60}, 409, "cannot be shelved for so long"),
+        ("alarms/gas.HH/shelve", {"operator": "li", "note": "x"}, 400, "seconds: Field required"),
+        ("alarms/gas.H/unshelve", {"operator": "li"}, 404, "did you mean 'gas.HH'?"),
         ("alarms/gas.HH/acknowledge", {}, 400, "operator: Field required"),
         ("alarms/gas.HH/acknowledge", {"operator": ""}, 400, "operator"),
         ("alarms/gas.HH/acknowledge", {"operator": "li", "nots": ""}, 400, "nots: Extra inputs"),
@@ -77,6 +82,28 @@ async def test_says_what_is_wrong(
 ) -> None:
     found, told = await answer(http.post(path, json=body))
     assert found == status and words in told["error"]
+
+
+async def test_shelf_and_service(http: aiohttp.ClientSession, view: FakeView) -> None:
+    who = {"operator": "li", "via": "hmi", "note": "sensor is cleaned"}
+    shelved = await answer(http.post("alarms/level.L/shelve", json={**who, "seconds": 600}))
+    assert shelved == (200, {"shelved": True}) and view.done[-1] == ("settle",)
+    out = await answer(http.post("alarms/bare_head/out-of-service", json={**who, "second": "wang"}))
+    assert out == (200, {"out_of_service": True}) and view.done[-2][2] == "wang"
+    removed = (await answer(http.get("removed")))[1]
+    assert [(row["id"], row["state"], row["by"]) for row in removed] == [
+        ("bare_head", "out-of-service", "li"),
+        ("level.L", "shelved", "li"),
+    ]
+    assert await answer(http.post("alarms/level.L/unshelve", json=who)) == (200, {"unshelved": True})
+    assert await answer(http.post("alarms/level.L/unshelve", json=who)) == (200, {"unshelved": False})
+    assert await answer(http.post("alarms/bare_head/in-service", json=who)) == (200, {"in_service": True})
+    assert (await answer(http.get("removed")))[1] == []
+
+
+async def test_figures(http: aiohttp.ClientSession) -> None:
+    status, found = await answer(http.get("kpi"))
+    assert status == 200 and found["spans"].keys() == {"24h", "30d"} and found["crew"] == "crew B"
 
 
 async def test_garbage_is_a_400(http: aiohttp.ClientSession) -> None:

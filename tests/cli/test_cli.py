@@ -74,11 +74,65 @@ def test_alarms_speak_the_language_of_the_gateway(view: FakeView) -> None:
 
 def test_acknowledge_and_silence(view: FakeView) -> None:
     assert anshao("ack", "gas.HH", "--operator", "li", "--note", "seen") == (0, "gas.HH: acknowledged\n")
-    assert anshao("ack", "gas.HH", "--operator", "li")[1] == "gas.HH: there was nothing to acknowledge\n"
-    assert anshao("ack", "all", "--operator", "li")[1] == "bare_head: acknowledged\n"
+    assert anshao("ack", "level.L", "--operator", "li")[1] == "level.L: there was nothing to acknowledge\n"
+    assert anshao("ack", "all", "--operator", "li", "--note", "sent for a helmet")[1] == "bare_head: acknowledged\n"
     assert anshao("silence", "--operator", "li") == (0, "2 alarm(s) silenced\n")
     kind, _, who = view.done[0]
     assert (kind, who.name, who.via) == ("acknowledge", "li", "cli")
+
+
+def test_an_urgent_alarm_is_not_acknowledged_without_a_reason(view: FakeView) -> None:
+    assert anshao("ack", "gas.HH", "--operator", "li") == (1, "anshao: to acknowledge gas.HH needs a reason\n")
+
+
+def test_shelf_and_service(view: FakeView) -> None:
+    code, text = anshao("shelve", "level.L", "--for", "20min", "--reason", "sensor is cleaned", "--operator", "li")
+    assert code == 0 and text.startswith("level.L: shelved for 20min")
+    assert view.done[0][:3] == ("shelve", "level.L", 1200.0) and view.done[0][3].note == "sensor is cleaned"
+    service = ("out-of-service", "bare_head", "--with", "wang", "--reason", "camera moves", "--operator", "li")
+    code, text = anshao(*service)
+    assert code == 0 and "OUT OF SERVICE" in text
+    code, text = anshao("shelved")
+    assert code == 0 and "out-of-service (ACTIVE)" in text and "li with wang" in text and "sensor is cleaned" in text
+    assert [row["id"] for row in json.loads(anshao("shelved", "--json")[1])] == ["bare_head", "level.L"]
+    assert anshao("unshelve", "level.L", "--operator", "li") == (0, "level.L: back from its shelf\n")
+    assert anshao("in-service", "bare_head", "--operator", "li") == (0, "bare_head: in service again\n")
+    assert anshao("unshelve", "level.L", "--operator", "li") == (0, "level.L: lay on no shelf\n")
+    assert "every alarm is in service" in anshao("shelved")[1]
+
+
+def test_what_is_not_permitted_is_said_and_exit_1(view: FakeView) -> None:
+    code, text = anshao("shelve", "gas.HH", "--for", "1min", "--reason", "x", "--operator", "li")
+    assert (code, text) == (1, "anshao: gas.HH cannot be shelved for so long\n")
+    assert anshao("shelve", "level.L", "--reason", "x")[0] == 2
+    assert anshao("out-of-service", "level.L", "--reason", "x")[0] == 2
+
+
+def test_the_figures(view: FakeView) -> None:
+    view.operations.floods = [{"zone": "press", "since": "", "raised": 14, "by_priority": {}}]
+    code, text = anshao("kpi")
+    assert code == 0
+    words = (
+        "crew B",
+        "FLOOD: press (14 alarms)",
+        "0.3, 12",
+        "5% / 15% / 80% / 0%",
+        "20 × gas.HH",
+        "chattering",
+        "1.0%",
+    )
+    for each in words:
+        assert each in text
+    assert json.loads(anshao("kpi", "--json")[1])["spans"]["24h"]["raised"] == 40
+
+
+def test_alarms_tell_what_is_special(view: FakeView) -> None:
+    view.rows[0]["first_out"] = view.rows[0]["degraded"] = True
+    view.rows[0]["unknown"] = ["room.gas: connection reset"]
+    view.rows[0]["escalation"] = {"step": 1, "of": 2, "post": "shift leader", "next_post": "", "next_at": None}
+    text = " ".join(anshao("alarms")[1].split())
+    for words in ("FIRST OUT", "connection", "escalated to shift"):
+        assert words in text
 
 
 def test_test_outputs(view: FakeView) -> None:

@@ -1,0 +1,128 @@
+"""What people do with alarms beside acknowledging: shelf, service, figures."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent.client import AgentAway, AgentRefused, Client
+from agent.core.durations import format_duration, parse_duration
+
+REFUSED, AWAY = 1, 3
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Alarm = Annotated[str, typer.Argument(help="id", show_default=False)]
+Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
+Reason = Annotated[str, typer.Option("--reason", help="why; goes into the journal", show_default=False)]
+
+
+def shelve(
+    alarm: Alarm,
+    for_s: Annotated[
+        float, typer.Option("--for", parser=_duration, metavar="DURATION", help="P2 30min, P3 8h at most")
+    ],
+    reason: Reason,
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Put an alarm away for a while; it is still evaluated, and comes back by itself."""
+    with _telling():
+        _post(socket, f"alarms/{alarm}/shelve", operator, note=reason, seconds=for_s)
+        print(f"{alarm}: shelved for {format_duration(for_s)}; 'anshao unshelve {alarm}' takes it back")
+
+
+def unshelve(
+    alarm: Alarm,
+    reason: Annotated[str, typer.Option("--reason", help="why")] = "",
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Take an alarm off its shelf; if it is active it calls as if it were new."""
+    with _telling():
+        done = _post(socket, f"alarms/{alarm}/unshelve", operator, note=reason)["unshelved"]
+        print(f"{alarm}: {'back from its shelf' if done else 'lay on no shelf'}")
+
+
+def out_of_service(
+    alarm: Alarm,
+    second: Annotated[str, typer.Option("--with", help="the second person, who agreed")],
+    reason: Reason,
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Take an alarm out of service for a repair, until somebody brings it back; two persons agree on it."""
+    with _telling():
+        _post(socket, f"alarms/{alarm}/out-of-service", operator, note=reason, second=second)
+        print(f"{alarm}: OUT OF SERVICE; it calls nobody until 'anshao in-service {alarm}'")
+
+
+def in_service(
+    alarm: Alarm,
+    reason: Annotated[str, typer.Option("--reason", help="what was done")] = "",
+    operator: Who = "",
+    socket: Socket = None,
+) -> None:
+    """Put an alarm into service again; if it is active it calls as if it were new."""
+    with _telling():
+        done = _post(socket, f"alarms/{alarm}/in-service", operator, note=reason)["in_service"]
+        print(f"{alarm}: {'in service again' if done else 'was in service'}")
+
+
+def shelved(socket: Socket = None, as_json: AsJson = False) -> None:
+    """Show the alarms that call nobody now: shelved, suppressed by design, out of service."""
+    _show(socket, "removed", "removed", as_json)
+
+
+def kpi(socket: Socket = None, as_json: AsJson = False) -> None:
+    """Show how the alarms treat their operators: rates, top ten, chatter, floods, time to acknowledge."""
+    _show(socket, "kpi", "kpi", as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``anshao``."""
+    for command in (shelve, unshelve, shelved, kpi):
+        app.command()(command)
+    app.command("out-of-service")(out_of_service)
+    app.command("in-service")(in_service)
+
+
+def _post(socket: Path | None, what: str, operator: str, **body: object) -> Any:
+    return Client(socket).post(what, operator=operator or getpass.getuser(), via="cli", **body)
+
+
+def _show(socket: Path | None, what: str, table: str, as_json: bool) -> None:
+    from agent.cli import kpi_tables, tables  # rich takes 0.1 s
+
+    with _telling():
+        client = Client(socket)
+        found = client.get(what)
+        if as_json:
+            print(json.dumps(found, indent=1, ensure_ascii=False))
+            return
+        tables.show(getattr(kpi_tables, table)(found, client.get("status")["gateway"]["language"]))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn what the client raises into one line and an exit status."""
+    try:
+        yield
+    except (AgentAway, AgentRefused) as error:
+        sys.stderr.write(f"anshao: {error}\n")
+        raise typer.Exit(AWAY if isinstance(error, AgentAway) else REFUSED) from error
