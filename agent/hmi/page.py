@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from nicegui import ui
 
+from agent.hmi.alarms import draw_alarms, draw_removed, split
+from agent.hmi.dialogs import ask_reason, ask_service, ask_shelf
+from agent.hmi.figures import draw_figures, flood_text
 from agent.hmi.source import PERIOD_S, Source
-from agent.hmi.texts import named, say
+from agent.hmi.texts import say
+from agent.hmi.words import number
 
-_SIGNS = {"P1": "■", "P2": "▲", "P3": "◆", "P4": "●"}
-_COLOURS = {"P1": "#ff3b30", "P2": "#ff6b4a", "P3": "#ffc400", "P4": "#e8d44d"}
+_PATHS = {"acknowledge": "acknowledge", "unshelve": "unshelve", "bring_back": "in-service"}
 _LAMPS = {"red": "#ff3b30", "yellow": "#ffc400", "green": "#4caf50", "blue": "#4aa3ff"}
 _DARK = "#56616e"
 _CSS = """
@@ -45,10 +47,13 @@ class Page:
             self._silence = ui.button(on_click=self._on_silence).props("color=blue-grey-8 icon=volume_off")
         self._banner = ui.label().classes("w-full text-center text-3xl font-bold py-4")
         self._banner.style("background: #b00020; color: white")
+        self._flood = ui.label().classes("w-full text-center text-2xl font-bold py-2")
+        self._flood.style("background: #8a5a00; color: white")
+        self._dialogs = ui.element()
         with ui.column().classes("w-full p-2 gap-3") as self._body:
             with ui.row().classes("w-full gap-3 no-wrap items-start"):
-                self._alarms = ui.column().classes("grow gap-2").style("flex-basis: 58%")
-                with ui.column().classes("gap-3").style("flex-basis: 42%"):
+                self._make_tabs()
+                with ui.column().classes("gap-3").style("flex: 0 1 40%; min-width: 0"):
                     self._cameras = ui.column().classes("w-full gap-2")
                     self._outputs = ui.column().classes("w-full gap-2")
             self._points = self._make_points()
@@ -74,7 +79,14 @@ class Page:
         self._silence.set_text(say("silence", language))
         self._note.set_text(say("not_a_sis", language))
         self._redraw("chips", self._chips, _vital(snapshot.status, live), self._draw_chips)
-        self._redraw("alarms", self._alarms, [*snapshot.alarms, _minute()], self._draw_alarms)
+        flood = flood_text(snapshot.kpi, language)
+        self._flood.set_text(flood)
+        self._flood.set_visibility(bool(flood))
+        calling, removed = split(snapshot.alarms)
+        self._redraw("alarms", self._panels["alarms"], [*calling, _minute()], self._draw_alarms)
+        self._redraw("removed", self._panels["removed"], removed, self._draw_removed)
+        figures = {key: value for key, value in snapshot.kpi.items() if key != "at"}
+        self._redraw("figures", self._panels["figures"], figures, self._draw_figures)
         self._redraw("outputs", self._outputs, _still(snapshot.status["outputs"]), self._draw_outputs)
         self._redraw("cameras", self._cameras, _sight(snapshot.status["cameras"]), self._draw_cameras)
         if self._shown.get("columns") != language:
@@ -105,31 +117,16 @@ class Page:
 
     def _draw_alarms(self, alarms: list[Any], language: str) -> None:
         rows = [alarm for alarm in alarms if isinstance(alarm, dict)]
-        ui.label(f"{say('alarms', language)} ({len(rows)})").classes("text-xl")
-        if not rows:
-            ui.label(f"✓ {say('no_alarms', language)}").classes("text-2xl text-green-5 p-4")
-        for alarm in rows:
-            self._draw_alarm(alarm, language)
+        self._tabs["alarms"].props(f'label="{say("alarms", language)} ({len(rows)})"')
+        draw_alarms(rows, language, self._doer)
 
-    def _draw_alarm(self, alarm: dict[str, Any], language: str) -> None:
-        colour = _COLOURS[alarm["priority"]]
-        new = alarm["state"] != "acknowledged"
-        with ui.card().classes(f"w-full alarm py-2 {'new' if new else ''}").style(f"--colour: {colour}"):
-            with ui.row().classes("w-full items-center no-wrap gap-3"):
-                sign = f"{_SIGNS[alarm['priority']]} {alarm['priority']}"
-                ui.label(sign).classes("text-2xl font-bold").style(f"color: {colour}; white-space: nowrap")
-                ui.label(named(alarm["name"], language)).classes("text-2xl font-bold alarm-name grow")
-                if new:
-                    button = ui.button(say("acknowledge", language), on_click=self._acknowledger(alarm["id"]))
-                    button.props("color=primary size=lg").mark(f"ack-{alarm['id']}")
-            with ui.row().classes("gap-4 text-base items-center"):
-                ui.label(_state(alarm, language)).classes("font-bold")
-                if alarm["value"] is not None and not isinstance(alarm["value"], bool):
-                    ui.label(f"{_number(alarm['value'])} {alarm['unit']}")
-                ui.label(_clock(alarm["raised_at"])).classes("dim")
-                ui.label(alarm["id"]).classes("dim")
-            if alarm["response"]:
-                ui.label(f"➜ {named(alarm['response'], language)}").classes("text-lg")
+    def _draw_removed(self, rows: list[dict[str, Any]], language: str) -> None:
+        self._tabs["removed"].props(f'label="{say("removed", language)} ({len(rows)})"')
+        draw_removed(rows, language, self._doer)
+
+    def _draw_figures(self, kpi: dict[str, Any], language: str) -> None:
+        self._tabs["figures"].props(f'label="{say("figures", language)}"')
+        draw_figures(kpi, language)
 
     def _draw_outputs(self, outputs: list[dict[str, Any]], language: str) -> None:
         ui.label(say("outputs", language)).classes("text-xl")
@@ -161,20 +158,52 @@ class Page:
                 else:
                     ui.label(f"✗ {say('no_picture', language)}. {reason}").classes("text-xl text-red-5 p-4")
 
+    def _make_tabs(self) -> None:
+        names = ("alarms", "removed", "figures")
+        self._tabs: dict[str, ui.tab] = {}
+        self._panels: dict[str, ui.column] = {}
+        with ui.column().classes("gap-0").style("flex: 1 1 58%; min-width: 0"):
+            with ui.tabs().props("dense align=left no-caps").classes("w-full") as tabs:
+                for name in names:
+                    self._tabs[name] = ui.tab(name, say(name, "en"))
+            with ui.tab_panels(tabs, value="alarms", animated=False).classes("w-full").style("background: none"):
+                for name in names:
+                    with ui.tab_panel(name).classes("p-0 pt-2"):
+                        self._panels[name] = ui.column().classes("w-full gap-2")
+
     def _make_points(self) -> ui.table:
         table = ui.table(columns=_columns("en"), rows=[], row_key="point", pagination=20).classes("w-full")
         table.props("dense flat dark")
         table.add_slot("body-cell-quality", _QUALITY_CELL)
         return table
 
-    def _acknowledger(self, alarm: str) -> Callable[[], Any]:
-        async def acknowledge() -> None:
-            operator = self._named_operator()
-            if operator:
-                _tell(await self._source.acknowledge(alarm, operator))
-                self._update()
+    def _doer(self, alarm: dict[str, Any], what: str) -> Callable[[], Any]:
+        """Return what a button of an alarm does."""
 
-        return acknowledge
+        async def do() -> None:
+            operator = self._named_operator()
+            if not operator:
+                return
+            fault = await self._act(alarm, what, operator)
+            with self._dialogs:  # the button may have been drawn anew meanwhile
+                _tell(fault)
+            self._update()
+
+        return do
+
+    async def _act(self, alarm: dict[str, Any], what: str, operator: str) -> str:
+        """Ask for what is missing, then act; return why not, or nothing."""
+        id_, language, act = alarm["id"], self._language(), self._source.act
+        if what == "shelve":
+            shelf = await ask_shelf(self._dialogs, alarm, language)
+            return await act(id_, "shelve", operator, shelf[1], seconds=shelf[0]) if shelf else ""
+        if what == "take_out":
+            service = await ask_service(self._dialogs, alarm, language)
+            return await act(id_, "out-of-service", operator, service[1], second=service[0]) if service else ""
+        if what == "acknowledge" and alarm["ack_needs_reason"]:
+            reason = await ask_reason(self._dialogs, alarm, language)
+            return await act(id_, "acknowledge", operator, reason) if reason else ""
+        return await act(id_, _PATHS[what], operator)
 
     async def _on_silence(self) -> None:
         operator = self._named_operator()
@@ -243,7 +272,7 @@ def _minute() -> int:
 
 
 def _point_row(point: dict[str, Any]) -> dict[str, Any]:
-    value = "–" if point["value"] is None else f"{_number(point['value'])} {point['unit']}"
+    value = "–" if point["value"] is None else f"{number(point['value'])} {point['unit']}"
     age = "" if point["age_s"] is None else f"{point['age_s']:.1f} s"
     return {
         "point": point["id"],
@@ -252,26 +281,6 @@ def _point_row(point: dict[str, Any]) -> dict[str, Any]:
         "age": age,
         "reason": point["reason"] or "",
     }
-
-
-def _state(alarm: dict[str, Any], language: str) -> str:
-    words = [say(alarm["state"], language)]
-    words += [say(flag, language) for flag in ("silenced", "degraded") if alarm[flag]]
-    if alarm["acknowledged_by"]:
-        words.append(f"{say('by', language)} {alarm['acknowledged_by']}")
-    return " · ".join(words)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _clock(moment: str | None) -> str:
-    if not moment:
-        return ""
-    raised = datetime.fromisoformat(moment)
-    minutes = int((datetime.now(UTC) - raised).total_seconds() // 60)
-    return f"{raised.astimezone():%H:%M:%S}" + (f" ({minutes} min)" if minutes else "")
 
 
 def _tell(fault: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 
 PERIOD_S = 0.5
+KPI_EVERY = 4
+"""The figures are asked for at every fourth poll."""
 STALE_AFTER_S = 3.0
 """Older than this is not shown as live any more."""
 
@@ -22,6 +24,7 @@ class Snapshot:
     status: dict[str, Any] = field(default_factory=dict)
     alarms: list[dict[str, Any]] = field(default_factory=list)
     points: list[dict[str, Any]] = field(default_factory=list)
+    kpi: dict[str, Any] = field(default_factory=dict)
     heard_s: float = 0.0
     reason: str = ""
 
@@ -37,6 +40,7 @@ class Source:
         self.snapshot = Snapshot()
         self._socket = socket
         self._session: aiohttp.ClientSession | None = None
+        self._polls = 0
 
     async def run(self) -> None:
         """Poll until cancelled; an agent that is away is asked again."""
@@ -56,9 +60,9 @@ class Source:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    async def acknowledge(self, alarm: str, operator: str) -> str:
-        """Acknowledge; return why not, or nothing."""
-        return await self._post(f"alarms/{alarm}/acknowledge", operator=operator, via="hmi")
+    async def act(self, alarm: str, what: str, operator: str, note: str = "", **more: object) -> str:
+        """Acknowledge, shelve, unshelve …: return why not, or nothing."""
+        return await self._post(f"alarms/{alarm}/{what}", operator=operator, via="hmi", note=note, **more)
 
     async def silence(self, operator: str) -> str:
         """Silence everything that sounds; return why not, or nothing."""
@@ -67,10 +71,12 @@ class Source:
     async def _poll(self) -> None:
         try:
             status, alarms, points = [await self._get(what) for what in ("status", "alarms", "points")]
+            kpi = self.snapshot.kpi if self._polls % KPI_EVERY and self.snapshot.kpi else await self._get("kpi")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.snapshot.reason = str(error) or "the agent does not answer"
             return
-        self.snapshot = Snapshot(status, alarms, points, time.monotonic())
+        self.snapshot = Snapshot(status, alarms, points, kpi, time.monotonic())
+        self._polls += 1
 
     async def _get(self, what: str) -> Any:
         async with self._live().get(f"http://agent/v1/{what}") as response:
