@@ -49,7 +49,6 @@ class Page:
         self._banner.style("background: #b00020; color: white")
         self._flood = ui.label().classes("w-full text-center text-2xl font-bold py-2")
         self._flood.style("background: #8a5a00; color: white")
-        self._dialogs = ui.element()
         with ui.column().classes("w-full p-2 gap-3") as self._body:
             with ui.row().classes("w-full gap-3 no-wrap items-start"):
                 self._make_tabs()
@@ -58,7 +57,9 @@ class Page:
                     self._outputs = ui.column().classes("w-full gap-2")
             self._points = self._make_points()
             self._note = ui.label().classes("dim text-sm")
+        self._dialogs = ui.element()
         self._pictures: dict[str, ui.image] = {}
+        self._calling: set[tuple[str, int]] = set()
         ui.timer(PERIOD_S, self._update)
         ui.timer(0.1, self._recall_operator, once=True)
         self._update()
@@ -83,6 +84,7 @@ class Page:
         self._flood.set_text(flood)
         self._flood.set_visibility(bool(flood))
         calling, removed = split(snapshot.alarms)
+        self._come_forward(calling)
         self._redraw("alarms", self._panels["alarms"], [*calling, _minute()], self._draw_alarms)
         self._redraw("removed", self._panels["removed"], removed, self._draw_removed)
         figures = {key: value for key, value in snapshot.kpi.items() if key != "at"}
@@ -95,6 +97,13 @@ class Page:
         for camera, image in self._pictures.items():
             image.set_source(f"/picture/{camera}?{time.monotonic():.1f}")
         self._points.rows = [_point_row(point) for point in snapshot.points]
+
+    def _come_forward(self, calling: list[dict[str, Any]]) -> None:
+        """Show the alarms when a new one calls, whatever somebody was looking at."""
+        new = {(alarm["id"], alarm["count"]) for alarm in calling if alarm["state"] == "unacknowledged"}
+        if new - self._calling:
+            self._tab_bar.set_value("alarms")
+        self._calling = new
 
     def _language(self) -> str:
         status = self._source.snapshot.status
@@ -163,10 +172,12 @@ class Page:
         self._tabs: dict[str, ui.tab] = {}
         self._panels: dict[str, ui.column] = {}
         with ui.column().classes("gap-0").style("flex: 1 1 58%; min-width: 0"):
-            with ui.tabs().props("dense align=left no-caps").classes("w-full") as tabs:
+            with ui.tabs().props("dense align=left no-caps").classes("w-full") as self._tab_bar:
                 for name in names:
                     self._tabs[name] = ui.tab(name, say(name, "en"))
-            with ui.tab_panels(tabs, value="alarms", animated=False).classes("w-full").style("background: none"):
+            with (
+                ui.tab_panels(self._tab_bar, value="alarms", animated=False).classes("w-full").style("background: none")
+            ):
                 for name in names:
                     with ui.tab_panel(name).classes("p-0 pt-2"):
                         self._panels[name] = ui.column().classes("w-full gap-2")

@@ -47,7 +47,7 @@ _TEXTS = {
     "muted": ("in the flood's summary", "已并入泛滥汇总"),
     "escalated": ("called now:", "已升级至"),
     "then": ("then", "下一级"),
-    "at": ("at", "时间"),
+    "at": ("at", "于"),
     "post": ("Post", "责任岗位"),
     "more": ("less urgent ones are not shown here", "条较低级别报警未显示"),
     "shelved": ("shelved", "已搁置"),

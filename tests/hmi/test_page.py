@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright
 from agent.api import serve
 from tests.fakes import until
 from tests.servers.process import Server, free_port
-from tests.view import FakeView
+from tests.view import NOW, FakeView, alarm
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 _ARGUMENTS = [
@@ -84,9 +84,66 @@ async def acknowledging_works(page: Page, view: FakeView) -> None:
     assert view.done == []
     await page.get_by_label("Your name").fill("li")
     await button.click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Acknowledge").click()
+    await page.get_by_text("Give a reason").wait_for()
+    assert view.done == [], "a P1 alarm is not acknowledged without a reason"
+    await dialog.get_by_label("Why?").fill("sent wang to look")
+    await dialog.get_by_role("button", name="Acknowledge").click()
     await until(lambda: view.done != [])
     assert view.done[0][:2] == ("acknowledge", "gas.HH")
-    assert (view.done[0][2].name, view.done[0][2].via) == ("li", "hmi")
+    who = view.done[0][2]
+    assert (who.name, who.via, who.note) == ("li", "hmi", "sent wang to look")
+    await dialog.wait_for(state="detached")
+
+
+async def test_shelf_service_flood_and_figures(page: Page, hmi: Server, tmp_path: Path) -> None:
+    view = FakeView("zh")
+    view.rows[0]["first_out"] = view.rows[0]["chattering"] = True
+    view.rows[0]["off_delay_s"] = 40.0
+    view.rows[1]["escalation"] = {"step": 1, "of": 2, "post": "班长", "next_post": "车间主任", "next_at": NOW}
+    try:
+        async with serve(view, tmp_path / "a.sock"):
+            hmi.start()
+            await page.goto(f"http://127.0.0.1:{hmi.port}/")
+            await page.get_by_label("操作员").fill("li")
+            text = await page.inner_text("body")
+            for words in ("首出", "抖动 (恢复延时 40 s)", "已升级至 班长 (1/2)", "非安全仪表系统"):
+                assert words in text
+            await shelving_works(page, view)
+            await a_new_alarm_comes_forward(page, view)
+            view.operations.floods = [{"zone": "press", "since": NOW, "raised": 14, "by_priority": {}}]
+            await page.get_by_text("报警泛滥 – press: 14").wait_for(timeout=6000)
+            await page.get_by_text("指标").click()
+            for words in ("crew B", "0.3 · 12", "21s · 75s"):
+                await page.get_by_text(words).first.wait_for()
+    finally:
+        hmi.kill()
+
+
+async def shelving_works(page: Page, view: FakeView) -> None:
+    await page.locator("button", has_text="more_vert").nth(1).click()
+    await page.get_by_text("搁置 …").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text("30min").wait_for()
+    assert await dialog.get_by_text("60min").count() == 0, "a P2 alarm may be shelved for 30 min at most"
+    await dialog.get_by_text("15min").click()
+    await dialog.get_by_label("原因").fill("换头盔")
+    await dialog.get_by_role("button", name="搁置").click()
+    await until(lambda: view.done != [])
+    assert view.done[0][:3] == ("shelve", "bare_head", 900.0) and view.done[0][3].note == "换头盔"
+    await page.get_by_text("搁置/抑制/停用 (1)").click()
+    await page.get_by_text("操作人 li").wait_for()
+
+
+async def a_new_alarm_comes_forward(page: Page, view: FakeView) -> None:
+    assert not await page.get_by_text("报警 gas.HH").is_visible()
+    view.rows.append(alarm("door", "P2", "unacknowledged", count=7))
+    await page.get_by_text("报警 door").wait_for(timeout=6000)
+    await page.get_by_text("搁置/抑制/停用 (1)").click()
+    await page.get_by_role("button", name="取消搁置").click()
+    await until(lambda: ("unshelve", "bare_head") in [act[:2] for act in view.done])
+    await page.get_by_text("报警 bare_head").wait_for(timeout=6000)
 
 
 def test_the_agent_never_loads_the_page_or_the_models() -> None:
