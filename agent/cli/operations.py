@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from agent.client import AgentAway, AgentRefused, Client
+from agent.cli.asking import AsJson, Socket, telling
+from agent.client import Client
 from agent.core.durations import format_duration, parse_duration
-
-REFUSED, AWAY = 1, 3
 
 
 def _duration(text: str) -> float:
@@ -26,8 +22,6 @@ def _duration(text: str) -> float:
 
 
 Alarm = Annotated[str, typer.Argument(help="id", show_default=False)]
-Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
 Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Reason = Annotated[str, typer.Option("--reason", help="why; goes into the journal", show_default=False)]
 
@@ -42,7 +36,7 @@ def shelve(
     socket: Socket = None,
 ) -> None:
     """Put an alarm away for a while; it is still evaluated, and comes back by itself."""
-    with _telling():
+    with telling():
         _post(socket, f"alarms/{alarm}/shelve", operator, note=reason, seconds=for_s)
         print(f"{alarm}: shelved for {format_duration(for_s)}; 'anshao unshelve {alarm}' takes it back")
 
@@ -54,7 +48,7 @@ def unshelve(
     socket: Socket = None,
 ) -> None:
     """Take an alarm off its shelf; if it is active it calls as if it were new."""
-    with _telling():
+    with telling():
         done = _post(socket, f"alarms/{alarm}/unshelve", operator, note=reason)["unshelved"]
         print(f"{alarm}: {'back from its shelf' if done else 'lay on no shelf'}")
 
@@ -67,7 +61,7 @@ def out_of_service(
     socket: Socket = None,
 ) -> None:
     """Take an alarm out of service for a repair, until somebody brings it back; two persons agree on it."""
-    with _telling():
+    with telling():
         _post(socket, f"alarms/{alarm}/out-of-service", operator, note=reason, second=second)
         print(f"{alarm}: OUT OF SERVICE; it calls nobody until 'anshao in-service {alarm}'")
 
@@ -79,7 +73,7 @@ def in_service(
     socket: Socket = None,
 ) -> None:
     """Put an alarm into service again; if it is active it calls as if it were new."""
-    with _telling():
+    with telling():
         done = _post(socket, f"alarms/{alarm}/in-service", operator, note=reason)["in_service"]
         print(f"{alarm}: {'in service again' if done else 'was in service'}")
 
@@ -109,20 +103,10 @@ def _post(socket: Path | None, what: str, operator: str, **body: object) -> Any:
 def _show(socket: Path | None, what: str, table: str, as_json: bool) -> None:
     from agent.cli import kpi_tables, tables  # rich takes 0.1 s
 
-    with _telling():
+    with telling():
         client = Client(socket)
         found = client.get(what)
         if as_json:
             print(json.dumps(found, indent=1, ensure_ascii=False))
             return
         tables.show(getattr(kpi_tables, table)(found, client.get("status")["gateway"]["language"]))
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Turn what the client raises into one line and an exit status."""
-    try:
-        yield
-    except (AgentAway, AgentRefused) as error:
-        sys.stderr.write(f"anshao: {error}\n")
-        raise typer.Exit(AWAY if isinstance(error, AgentAway) else REFUSED) from error

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.annunciator import Annunciator, OutputKind
+from agent.annunciation import Annunciator, OutputKind
 from agent.app import builtin
 from agent.core.clock import ManualClock
 from agent.core.errors import NotAllowed
