@@ -14,8 +14,9 @@ import typer
 from agent.app.plan import load_plan
 from agent.cli.main import app
 from agent.core.clock import ManualClock
-from agent.core.model import EventDraft, Instant, Lane
+from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
+from agent.reports import alarm_event
 
 ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
@@ -53,6 +54,17 @@ def test_the_sample_event_has_the_fields_of_a_real_one() -> None:
     assert json.loads(sample)["source"] == real["source"] and json.loads(sample)["type"] == real["type"]
 
 
+def test_events_md_names_every_action_and_every_field_of_a_transition() -> None:
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_-]+)`", text)) | set(json.loads(samples("docs/events.md", "json")[0])["data"])
+    now, alarm = ManualClock().now(), Alarm("gas.HH")
+    definition = AlarmDefinition("gas.HH", "level", Priority.P1, {"en": "Gas"}, (), "")
+    raised = Transition("gas.HH", "o", Action.RAISED, alarm.state, alarm.state, Priority.P1, 41.5, now)
+    event = alarm_event(raised, alarm, definition, {}, Delays(0.0, 0.0, False))
+    assert {str(action) for action in Action} - named == set()
+    assert set(event.data) - named == {"count", "raised_at"}
+
+
 def commands(document: str) -> list[list[str]]:
     lines = re.findall(
         r"^ +(?:\.venv/bin/)?anshao ([a-z].*)$", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE
@@ -60,7 +72,9 @@ def commands(document: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines]
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/commissioning.md", "docs/install.md", "drivers/README.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/commissioning.md", "docs/install.md", "docs/operating.md", "drivers/README.md"]
+)
 def test_every_command_of_the_documents_is_one(document: str) -> None:
     group = typer.main.get_command(app)
     for words in commands(document):
