@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from agent.core.model import AlarmDefinition, Instant, Priority
+from agent.core.model import Alarm, AlarmDefinition, Instant, Priority
 
 WITHIN_S = 600.0
 BEGINS_ABOVE = 10
@@ -21,12 +21,15 @@ SUMMARY = "gateway.flood"
 _MOST_KEPT = 10_000
 
 
-def is_muted_by_flood(definition: AlarmDefinition, zones: Collection[str]) -> bool:
+def is_muted_by_flood(definition: AlarmDefinition, alarm: Alarm, zones: Collection[str]) -> bool:
     """Tell whether the summary alarm stands for this one while ``zones`` are flooded. P1 and P2 never are.
 
-    An alarm with outputs of its own keeps them: the summary does not reach those.
+    An alarm with outputs of its own keeps them, since the summary does not reach those; and one that has
+    escalated calls for itself, since nobody has answered.
     """
-    if definition.priority <= Priority.P2 or definition.id == SUMMARY or definition.outputs is not None:
+    if definition.priority <= Priority.P2 or definition.id == SUMMARY:
+        return False
+    if definition.outputs is not None or alarm.escalated:
         return False
     return definition.zone in zones
 

@@ -164,7 +164,7 @@ class Pipeline:
         """What people are called by; a flood's summary stands for the less urgent alarms while it calls itself."""
         definitions, standing, muted = self.engine.definitions, self.engine.standing, self.muted_zones()
         found = ((definitions[id_], alarm) for id_, alarm in standing.items())
-        return (pair for pair in found if not is_muted_by_flood(pair[0], muted)) if muted else found
+        return (pair for pair in found if not is_muted_by_flood(*pair, muted)) if muted else found
 
 
 def _rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:

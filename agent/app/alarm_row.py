@@ -48,7 +48,7 @@ def alarm_row(definition: AlarmDefinition, alarm: Alarm, pipeline: Pipeline, now
         "first_out": alarm.first_out,
         "chattering": alarm.chattering,
         "off_delay_s": pipeline.engine.delays(alarm.id).off_s,
-        "muted": is_muted_by_flood(definition, pipeline.muted_zones()),
+        "muted": is_muted_by_flood(definition, alarm, pipeline.muted_zones()),
         "unknown": list(_unknown(definition, pipeline, now_s)) if alarm.degraded else [],
         "escalation": escalation_row(alarm, definition),
         "shelved": _removal(alarm.shelved),

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.tables import age, in_language
-from agent.core.durations import format_duration
 
 
 def removed(found: list[dict[str, Any]], language: str) -> Table | Text:
@@ -83,4 +82,4 @@ def _left(until: str | None) -> str:
     if until is None:
         return "when somebody ends it"
     left_s = (datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds()
-    return f"in {format_duration(max(round(left_s), 0))}"
+    return f"in {age(max(left_s, 0.0))}"

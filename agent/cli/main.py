@@ -132,7 +132,7 @@ def ack(
     """Acknowledge an alarm: somebody knows and cares. On site it also resets a latched alarm that is over."""
     with _telling():
         client = Client(socket)
-        waiting = [row["id"] for row in client.get("alarms") if row["state"] != "acknowledged"]
+        waiting = [row["id"] for row in client.get("alarms") if "unacknowledged" in row["state"]]
         for each in waiting if alarm == "all" else [alarm]:
             done = client.post(f"alarms/{each}/acknowledge", operator=_who(operator), via="cli", note=note)
             print(f"{each}: {'acknowledged' if done['acknowledged'] else 'there was nothing to acknowledge'}")

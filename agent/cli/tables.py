@@ -83,7 +83,9 @@ def event(found: dict[str, Any]) -> str:
     data = found["data"]
     moment = datetime.fromisoformat(found["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     words = [
-        str(data[key]) for key in ("action", "to_state", "wanted", "online", "value", "reason") if _tells(data, key)
+        str(data[key])
+        for key in ("action", "to_state", "wanted", "online", "value", "reason", "zone", "raised")
+        if _tells(data, key)
     ]
     test = " [test]" if found["test"] else ""
     kind = found["type"].removeprefix("anshao.").removesuffix(".v1")

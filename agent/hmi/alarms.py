@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from agent.hmi.texts import named, say
-from agent.hmi.words import COLOURS, REMOVED, SIGNS, called, clock, number, state
+from agent.hmi.words import COLOURS, REMOVED, SIGNS, called, clock, number, reason, state
 
 Doer = Callable[[dict[str, Any], str], Callable[[], Any]]
 """Makes the handler of a button: (alarm, what) → handler."""
@@ -82,10 +82,11 @@ def _draw_line(alarm: dict[str, Any], language: str, doer: Doer) -> None:
     new = alarm["state"] != "acknowledged"
     with _framed(alarm, new), ui.row().classes("w-full items-center no-wrap gap-3"):
         _sign(alarm, "text-lg")
-        ui.label(named(alarm["name"], language)).classes("text-lg font-bold alarm-name ellipsis grow")
-        ui.label(state(alarm, language)).classes("text-base ellipsis").style("max-width: 40%")
-        _value(alarm)
-        ui.label(clock(alarm["raised_at"])).classes("dim").style("white-space: nowrap")
+        name = ui.label(named(alarm["name"], language)).classes("text-lg font-bold alarm-name ellipsis")
+        name.style("flex: 3 1 10rem; min-width: 0")
+        ui.label(state(alarm, language)).classes("text-base ellipsis").style("flex: 2 1 0; min-width: 0")
+        _value(alarm).classes("gt-md")
+        ui.label(clock(alarm["raised_at"])).classes("dim gt-md").style("white-space: nowrap")
         _acknowledge(alarm, language, doer, "md")
         _menu(alarm, language, doer)
 
@@ -100,9 +101,11 @@ def _sign(alarm: dict[str, Any], size: str) -> None:
     ui.label(sign).classes(f"{size} font-bold").style(f"color: {COLOURS[alarm['priority']]}; white-space: nowrap")
 
 
-def _value(alarm: dict[str, Any]) -> None:
-    if alarm["value"] is not None and not isinstance(alarm["value"], bool):
-        ui.label(f"{number(alarm['value'])} {alarm['unit']}").style("white-space: nowrap")
+def _value(alarm: dict[str, Any]) -> ui.label:
+    known = alarm["value"] is not None and not isinstance(alarm["value"], bool)
+    label = ui.label(f"{number(alarm['value'])} {alarm['unit']}" if known else "").style("white-space: nowrap")
+    label.set_visibility(known)
+    return label
 
 
 def _acknowledge(alarm: dict[str, Any], language: str, doer: Doer, size: str) -> None:
@@ -124,7 +127,7 @@ def _button(text: str, handler: Callable[[], Any]) -> ui.button:
 
 def _why(alarm: dict[str, Any], language: str) -> str:
     found = alarm["out_of_service"] or alarm["shelved"] or alarm["suppressed"]
-    words = [say(alarm["state"], language), found["reason"]]
+    words = [say(alarm["state"], language), reason(found["reason"], language)]
     if found["by"]:
         second = f" {say('with', language)} {found['second']}" if found["second"] else ""
         words.append(f"{say('who', language)} {found['by']}{second}")

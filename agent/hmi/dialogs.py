@@ -10,7 +10,7 @@ from agent.hmi.texts import named, say
 from agent.hmi.words import span
 
 _TIMES_S = (300, 900, 1800, 3600, 7200, 14_400, 28_800)
-_REASONS = ("reason_going", "reason_known", "reason_work")
+_REASONS = ("reason_going", "reason_known", "reason_false", "reason_work")
 
 
 async def ask_reason(where: ui.element, alarm: dict[str, Any], language: str) -> str | None:

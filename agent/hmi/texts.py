@@ -74,6 +74,7 @@ _TEXTS = {
     "cancel": ("Cancel", "取消"),
     "reason_going": ("Somebody goes and looks", "已派人现场确认"),
     "reason_known": ("Known, being repaired", "已知，维修中"),
+    "reason_false": ("False alarm, sensor is checked", "误报，检查传感器"),
     "reason_work": ("Planned work", "计划作业"),
     "flood": ("ALARM FLOOD", "报警泛滥"),
     "flood_rule": ("P1 and P2 call as ever; P3 and P4 are summarised", "P1、P2照常报警，P3、P4合并提示"),

@@ -41,6 +41,17 @@ def _next(step: dict[str, Any], language: str) -> str:
     return f"{step['next_post']} {say('at', language)} {datetime.fromisoformat(step['next_at']).astimezone():%H:%M:%S}"
 
 
+_REASONS_ZH = ((" explains it", "由 {} 引起"), ("not armed: outside of ", "未布防：不在 {} 时段"))
+
+
+def reason(text: str, language: str) -> str:
+    """Return why an alarm is suppressed; what the rules say of themselves is turned into Chinese."""
+    for english, chinese in _REASONS_ZH if language == "zh" else ():
+        if english in text:
+            return chinese.format(text.replace(english, ""))
+    return text
+
+
 def number(value: Any) -> str:
     """Return a value with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

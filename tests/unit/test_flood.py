@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.model import AlarmDefinition, Instant, Priority
+from agent.core.model import Alarm, AlarmDefinition, Instant, Priority
 from agent.flood import SUMMARY, FloodMonitor, is_muted_by_flood
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -19,6 +19,10 @@ def at(seconds: float) -> Instant:
 
 def definition(priority: Priority, zone: str = "press", **more: object) -> AlarmDefinition:
     return AlarmDefinition("a", "level", priority, {"en": "A"}, (), "", zone=zone, **more)  # type: ignore[arg-type]
+
+
+def muted(of: AlarmDefinition, zones: set[str], escalated: int = 0) -> bool:
+    return is_muted_by_flood(of, Alarm(of.id, escalated=escalated), zones)
 
 
 def test_eleven_in_ten_minutes_are_a_flood_and_ten_are_none() -> None:
@@ -66,13 +70,14 @@ def test_what_comes_late_from_the_journal_finds_its_place() -> None:
 
 def test_urgent_alarms_and_those_with_outputs_of_their_own_are_never_muted() -> None:
     flooded = {"press", ""}
-    assert is_muted_by_flood(definition(Priority.P3), flooded) and is_muted_by_flood(definition(Priority.P4), flooded)
-    assert not is_muted_by_flood(definition(Priority.P1), flooded)
-    assert not is_muted_by_flood(definition(Priority.P2), flooded)
-    assert not is_muted_by_flood(definition(Priority.P3, outputs=("lamp",)), flooded)
-    assert not is_muted_by_flood(definition(Priority.P3, zone="boiler"), flooded)
+    assert muted(definition(Priority.P3), flooded) and muted(definition(Priority.P4), flooded)
+    assert not muted(definition(Priority.P1), flooded)
+    assert not muted(definition(Priority.P2), flooded)
+    assert not muted(definition(Priority.P3, outputs=("lamp",)), flooded)
+    assert not muted(definition(Priority.P3, zone="boiler"), flooded)
+    assert not muted(definition(Priority.P3), flooded, escalated=1), "nobody has answered"
     summary = AlarmDefinition(SUMMARY, "condition", Priority.P3, {"en": "Flood"}, (), "")
-    assert not is_muted_by_flood(summary, flooded)
+    assert not muted(summary, flooded)
 
 
 @given(st.lists(st.tuples(st.floats(0, 120), st.sampled_from(["", "a", "b"])), max_size=60))
