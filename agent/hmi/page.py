@@ -56,6 +56,7 @@ class Page:
                     self._cameras = ui.column().classes("w-full gap-2")
                     self._outputs = ui.column().classes("w-full gap-2")
             self._points = self._make_points()
+        with ui.footer().classes("px-4 py-1").style("background: #0b0f14"):
             self._note = ui.label().classes("dim text-sm")
         self._dialogs = ui.element()
         self._pictures: dict[str, ui.image] = {}
