@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from agent.annunciation import Annunciator
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
@@ -85,6 +85,18 @@ class Pipeline:
         self.refresh(now)
         self.rearm()
 
+    def swap(self, engine: RuleEngine, adopted: Sequence[Change], now: Instant) -> None:
+        """Go on with ``engine``, which has adopted the alarms of the one before; ``adopted`` is what that changed.
+
+        All in one go between two samples: what its rules make of the facts is known before the outputs are told.
+        """
+        before, self.engine = self.engine, engine
+        told = list(self._events(adopted, {**before.definitions, **engine.definitions}))
+        changes = engine.evaluate(self.facts, None, now)
+        self.refresh(now)  # siren before disk; and of nothing that is only half done
+        self._recorder.record(told, [change.alarm for change in adopted])
+        self._apply(changes, now)
+
     def refresh(self, now: Instant) -> None:
         """Recompute the wanted levels, and journal those that changed."""
         testing = self.annunciator.testing(now.mono_s)
@@ -104,13 +116,16 @@ class Pipeline:
     def _apply(self, changes: Sequence[Change], now: Instant) -> None:
         if changes:
             self.refresh(now)  # siren before disk
-            self._recorder.record(list(self._events(changes)), [change.alarm for change in changes])
+            told = list(self._events(changes, self.engine.definitions))
+            self._recorder.record(told, [change.alarm for change in changes])
         self.rearm()
 
-    def _events(self, changes: Sequence[Change]) -> Iterator[EventDraft]:
+    def _events(
+        self, changes: Sequence[Change], definitions: Mapping[str, AlarmDefinition]
+    ) -> Iterator[EventDraft]:
         for change in changes:
             if change.transition is not None:
-                definition = self.engine.definitions[change.alarm.id]
+                definition = definitions[change.alarm.id]
                 inputs = {point: self.facts.get(point, change.transition.at.mono_s) for point in definition.inputs}
                 yield alarm_event(change.transition, change.alarm, definition, inputs)
 

@@ -365,3 +365,5 @@ class EventDraft:
     at: Instant
     zone: str = ""
     test: bool = False
+    rules_revision: str = ""
+    """The rules that it happened under; the journal fills it in."""

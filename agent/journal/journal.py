@@ -48,7 +48,8 @@ class Journal:
 
     ``last_seq`` is the journal number of the newest event on disk. Without ``sends`` (a site with no
     uplink) events are kept and pruned, but wait for nobody.
-    ``on_commit`` is called from the journal's thread with the envelopes of each commit.
+    ``on_commit`` is called from the journal's thread with the envelopes of each commit. ``rules_revision``
+    goes into every event that is recorded from now on; rules may change while it runs.
     """
 
     def __init__(self, path: Path, who: Identity, clock: Clock, sends: bool = True) -> None:
@@ -56,6 +57,7 @@ class Journal:
         self.stats = JournalStats()
         self.last_seq = 0
         self.on_commit: list[Callable[[list[dict[str, Any]]], None]] = []
+        self.rules_revision = who.rules_revision
         self._who = who
         self._sends = sends
         self._clock = clock
@@ -81,8 +83,9 @@ class Journal:
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
+        stamped = [replace(event, rules_revision=self.rules_revision) for event in events]
         with self._lock:
-            self._events.extend(events)
+            self._events.extend(stamped)
             self._alarms.update((alarm.id, alarm) for alarm in alarms)
             while len(self._events) > MOST_IN_MEMORY:
                 self._drop_one()
