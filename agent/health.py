@@ -30,6 +30,7 @@ def gateway_points(outputs: Sequence[str], devices: Sequence[str]) -> list[Point
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
         PointInfo("gateway.uplink_online", description="connected to a broker"),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
+        PointInfo("gateway.rules_ok", description="the rule files are what runs"),
         *(PointInfo(f"{name}.confirmed", description=f"output {name} follows what is wanted") for name in outputs),
     ]
 
@@ -45,7 +46,9 @@ class Health:
         journal_ok: Callable[[], bool],
         devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
+        rules_ok: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._rules_ok = rules_ok
         self.loop_lag_s = 0.0
         self._pipeline = pipeline
         self._buses = buses
@@ -78,6 +81,7 @@ class Health:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
         yield "gateway.uplink_online", self._uplink_online()
         yield "gateway.journal_ok", self._journal_ok()
+        yield "gateway.rules_ok", self._rules_ok()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
 

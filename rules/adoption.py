@@ -27,12 +27,7 @@ def carried(alarm: Alarm, before: Rule, after: Rule, now: Instant) -> Alarm:
 
 def same_condition(one: Rule, other: Rule) -> bool:
     """Tell whether what one remembers is of use to the other."""
-    return fingerprint(one) == fingerprint(other)
-
-
-def fingerprint(rule: Rule) -> str:
-    """Return what two conditions have in common if they are the same: their words and their inputs."""
-    return f"{rule.condition.describe()} <- {', '.join(rule.condition.inputs)}"
+    return one.fingerprint == other.fingerprint
 
 
 def same_design(one: Slot, other: Slot) -> bool:

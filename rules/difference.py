@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.core.durations import format_duration
 from agent.core.model import Alarm, Priority
@@ -43,6 +43,14 @@ class Difference:
         """Ids of active P1 and P2 alarms that would be gone."""
         return tuple(line.alarm for line in self.removed if line.active and line.priority in URGENT)
 
+    def at(self, alarms: Mapping[str, Alarm]) -> Difference:
+        """Return it with what is active now."""
+        removed, changed = (
+            tuple(replace(line, active=line.alarm in alarms and alarms[line.alarm].active) for line in lines)
+            for lines in (self.removed, self.changed)
+        )
+        return replace(self, removed=removed, changed=changed)
+
     def lines(self) -> Iterator[str]:
         """Yield a line for each alarm that differs: ``+`` added, ``-`` removed, ``~`` changed."""
         for mark, lines in (("-", self.removed), ("+", self.added), ("~", self.changed)):
@@ -62,16 +70,15 @@ class _Parts:
     same: int = 0
 
 
-def difference(before: Iterable[Rule], after: Iterable[Rule], alarms: Mapping[str, Alarm]) -> Difference:
-    """Compare by alarm id; ``alarms`` are where they stand now."""
+def difference(before: Iterable[Rule], after: Iterable[Rule]) -> Difference:
+    """Compare by alarm id; ``at`` adds where they stand."""
     old, new = ({rule.definition.id: rule for rule in rules} for rules in (before, after))
     parts = _Parts()
     for id_, rule in old.items():
-        active = id_ in alarms and alarms[id_].active
         if id_ not in new:
-            parts.removed.append(Line(id_, rule.definition.priority, (rule.describe(),), active))
+            parts.removed.append(Line(id_, rule.definition.priority, (rule.describe(),)))
         elif words := tuple(_changes(rule, new[id_])):
-            parts.changed.append(Line(id_, new[id_].definition.priority, words, active))
+            parts.changed.append(Line(id_, new[id_].definition.priority, words))
         else:
             parts.same += 1
     fresh = (rule for id_, rule in new.items() if id_ not in old)
