@@ -101,9 +101,7 @@ class Site:
 _SECTIONS = ("gateway", "calendars", "rules", "devices", "cameras", "outputs", "annunciation", "uplink")
 
 
-def load_site(
-    path: Path, protocols: Mapping[str, DriverType], camera: DriverType, absent_rules: bool = False
-) -> Site:
+def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType, absent_rules: bool = False) -> Site:
     """Read and check a site file. Raises ConfigError with every fault.
 
     With ``absent_rules`` a rule file that is not there is none: whoever reads the rules will tell.

@@ -120,9 +120,7 @@ class Pipeline:
             self._recorder.record(told, [change.alarm for change in changes])
         self.rearm()
 
-    def _events(
-        self, changes: Sequence[Change], definitions: Mapping[str, AlarmDefinition]
-    ) -> Iterator[EventDraft]:
+    def _events(self, changes: Sequence[Change], definitions: Mapping[str, AlarmDefinition]) -> Iterator[EventDraft]:
         for change in changes:
             if change.transition is not None:
                 definition = definitions[change.alarm.id]

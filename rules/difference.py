@@ -62,6 +62,9 @@ class Difference:
         return {name: [_plain(line) for line in lines] for name, lines in parts.items()} | {"same": self.same}
 
 
+NOTHING = Difference()
+
+
 @dataclass
 class _Parts:
     added: list[Line] = field(default_factory=list)

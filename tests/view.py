@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.api.rulesets import RulesRow, RulesView
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.model import Operator
 
@@ -24,10 +25,44 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
     return {**row, **more}  # type: ignore[typeddict-item]
 
 
+class FakeRules:
+    """Implements ``RulesView``."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.answer: dict[str, Any] = {
+            "action": "applied", "revision": "new", "previous": "old", "lines": ["+ gas.H (P2): gas at or above 20"],
+            "faults": [], "reason": "", "kept": True, "difference": {},
+        }  # fmt: skip
+
+    def row(self) -> RulesRow:
+        return {"revision": "old", "in_step": True, "disk": "old", "rejected": None}
+
+    async def push(
+        self, rules: list[str], files: dict[str, str], operator: Operator, force: bool, rehearse: bool
+    ) -> dict[str, Any]:
+        self.done.append(("push", rules, files, operator, force, rehearse))
+        return self.answer
+
+    async def rollback(self, operator: Operator, force: bool) -> dict[str, Any]:
+        self.done.append(("rollback", operator, force))
+        return self.answer
+
+    async def history(self) -> dict[str, Any]:
+        entry = {"revision": "old", "action": "applied", "at": NOW, "operator": "li", "via": "cli", "note": "why"}
+        return {"stack": ["old"], "log": [entry]}
+
+    async def difference(self, revision: str) -> dict[str, Any]:
+        if revision != "older":
+            raise KeyError(revision)
+        return {"difference": {}, "lines": self.answer["lines"]}
+
+
 class FakeView:
     """Implements ``GatewayView``; ``done`` holds what people did."""
 
     def __init__(self, language: str = "en") -> None:
+        self.rules: RulesView = FakeRules()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),
@@ -55,6 +90,7 @@ class FakeView:
                 {"id": "beacon", "kind": "red", "wanted": "flash", "seen": None, **output, "confirmed": False},  # type: ignore[typeddict-item]
             ],
             "journal": {"events": 7, "pending": {"alarm": 2}, "bytes": 4096, "in_memory": 0, "failed": ""},
+            "rules": self.rules.row(),
             "uplink": {
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",
                 "sent": 5, "in_flight": 0, "nobody_listens": False,

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.api import rulesets
 from agent.api.view import GatewayView
 from agent.core.document import suggestion
 from agent.core.model import Operator
@@ -56,6 +57,8 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
     app = web.Application(middlewares=[_explain], client_max_size=64 * 1024)
     app[_VIEW] = view
     app.add_routes(_ROUTES)
+    app[rulesets.RULES] = view.rules
+    app.add_routes(rulesets.ROUTES)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.UnixSite(runner, str(path)).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from typing import Any, Protocol, TypedDict
 
+from agent.api.rulesets import RulesRow, RulesView
 from agent.core.model import Operator, Value
 
 
@@ -93,6 +94,7 @@ class Status(TypedDict):
     outputs: list[OutputRow]
     journal: JournalRow
     uplink: UplinkRow | None
+    rules: RulesRow
 
 
 class PointRow(TypedDict):
@@ -141,6 +143,10 @@ class AlarmRow(TypedDict):
 
 class GatewayView(Protocol):
     """The agent as the API sees it. KeyError means that there is no such alarm, output or camera."""
+
+    @property
+    def rules(self) -> RulesView:
+        """The rule sets."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

@@ -9,9 +9,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
+from agent.api.rulesets import RulesView
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.parts import Parts
 from agent.app.plan import Plan
+from agent.app.rulesets.keeper import RuleSets
+from agent.app.rulesets.view import Rules
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
 from agent.outputs import Output
@@ -24,8 +27,9 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts) -> None:
+    def __init__(self, plan: Plan, parts: Parts, rules: RuleSets) -> None:
         self.config_revision = plan.site.revision
+        self.rules: RulesView = Rules(rules)
         self._plan = plan
         self._parts = parts
         self._started = parts.clock.now()
@@ -67,6 +71,7 @@ class Gateway:
                 "failed": journal.failed,
             },
             "uplink": self._uplink(),
+            "rules": self.rules.row(),
         }
 
     def points(self) -> list[PointRow]:

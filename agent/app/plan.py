@@ -82,23 +82,22 @@ def starting_plan(site: Site, store: RuleStore) -> Plan:
     So a rule file that was broken meanwhile does not keep the alarms from working, and what was changed
     meanwhile comes in as any other change. Raises ConfigError with the faults of the files when nothing is left.
     """
-    last, *older = [*store.last_good()] or [None]
-    found = _fitting(site, store, last)
+    good = store.last_good()
+    last = next(good, None)
+    found = _fitting(site, store, last) if last is not None else None
     if found is not None:
         return found
     try:
         return _plan(site, site.rules, gather(site.rules))
     except ConfigError:
-        for bundle in older:
-            found = _fitting(site, store, bundle)
-            if found is not None:
-                return found
-        raise
+        older = (_fitting(site, store, bundle) for bundle in good)
+        found = next((plan for plan in older if plan is not None), None)
+        if found is None:
+            raise
+        return found
 
 
-def _fitting(site: Site, store: RuleStore, bundle: Bundle | None) -> Plan | None:
-    if bundle is None:
-        return None
+def _fitting(site: Site, store: RuleStore, bundle: Bundle) -> Plan | None:
     try:
         return _plan(site, store.paths(bundle), bundle)
     except ConfigError as error:

@@ -72,7 +72,9 @@ class Agent:
         )
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
-        self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock, self._in_step)
+        self.health = Health(
+            self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock, self._in_step
+        )
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.gateway = Gateway(plan, parts, self.rules)
 
@@ -93,7 +95,12 @@ class Agent:
                 await stack.enter_async_context(scope(self._sources()))
                 self._record("started", {"config": self.gateway.config_revision})
                 notify("READY=1")
-                log.info("started", devices=len(self.runners), alarms=len(self.pipeline.engine.alarms), socket=str(self.socket))
+                log.info(
+                    "started",
+                    devices=len(self.runners),
+                    alarms=len(self.pipeline.engine.alarms),
+                    socket=str(self.socket),
+                )
                 await stop.wait()
                 notify("STOPPING=1")
                 self._record("stopping", {})

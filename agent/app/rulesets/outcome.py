@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.core.errors import Fault
 from agent.core.model import EventDraft, Instant, Lane, Operator
-from rules.difference import Difference
+from rules.difference import NOTHING, Difference
 
 FILES = Operator("", "files")
 """Nobody pushed: a file was edited."""
@@ -26,7 +26,7 @@ class Outcome:
     action: str
     revision: str
     previous: str
-    difference: Difference = Difference()
+    difference: Difference = NOTHING
     faults: tuple[Fault, ...] = ()
     reason: str = ""
     kept: bool = True
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def rejected(
-    revision: str, active: str, reason: str = "", faults: Sequence[Fault] = (), found: Difference = Difference()
+    revision: str, active: str, reason: str = "", faults: Sequence[Fault] = (), found: Difference = NOTHING
 ) -> Outcome:
     """Return a refusal: ``active`` goes on."""
     return Outcome("rejected", revision, active, found, tuple(faults), reason or f"{len(faults)} fault(s)")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.app.rulesets.bundle import MOST_BYTES, Bundle
 from agent.core.errors import ConfigError, Fault
-from rules.difference import Difference, difference
+from rules.difference import NOTHING, Difference, difference
 from rules.engine import Engine
 from rules.rule import Rule
 from rules.scenario import run_file
@@ -29,7 +29,7 @@ class Staged:
     rules: tuple[Rule, ...] = ()
     engine: Engine | None = None
     faults: tuple[Fault, ...] = ()
-    difference: Difference = Difference()
+    difference: Difference = NOTHING
 
 
 def stage(bundle: Bundle, compile_rules: Compile, before: Sequence[Rule], tests: bool = True) -> Staged:
