@@ -102,8 +102,8 @@ def _features(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "priority", definition.priority.name
     yield "condition", rule.condition.describe()
     yield "inputs", ", ".join(rule.condition.inputs)
-    yield "on-delay", format_duration(timing.on_delay_s)
-    yield "off-delay", format_duration(timing.off_delay_s)
+    yield "on-delay", format_duration(timing.on_delay_s) if timing.on_delay_s else ""
+    yield "off-delay", format_duration(timing.off_delay_s) if timing.off_delay_s else ""
     yield "latch", "yes" if timing.latch else "no"
     yield "re-alarm", format_duration(timing.re_alarm_s) if timing.re_alarm_s else ""
     yield "escalation", ", ".join(f"{format_duration(step.after_s)} {step.post}" for step in timing.escalation)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -19,8 +20,7 @@ from agent.app.rulesets.staging import Compile, Staged, stage
 from agent.app.rulesets.store import Current, Entry, RuleStore
 from agent.app.rulesets.watch import Watch
 from agent.core.model import Operator
-from agent.core.ports import Clock
-from agent.journal import Journal
+from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from rules.difference import Difference
 from rules.engine import Engine
@@ -30,6 +30,12 @@ log = structlog.get_logger(__name__)
 
 PERIOD_S = 1.0
 """Between two looks at the files."""
+
+
+class Events(Recorder, Protocol):
+    """The journal as the keeper sees it: every event says under which rules it happened."""
+
+    rules_revision: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class RuleSets:
         compile_rules: Compile,
         store: RuleStore,
         pipeline: Pipeline,
-        journal: Journal,
+        journal: Events,
         clock: Clock,
     ) -> None:
         self.active = active
