@@ -14,6 +14,7 @@ import structlog
 from agent.annunciation import Annunciator
 from agent.api import serve
 from agent.app.gateway import Gateway
+from agent.app.memories import Memories
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
@@ -70,6 +71,7 @@ class Agent:
             self.journal,
             clock,
         )
+        self.memories = Memories(self.pipeline, self.journal)
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(
@@ -104,6 +106,7 @@ class Agent:
                 await stop.wait()
                 notify("STOPPING=1")
                 self._record("stopping", {})
+            await self.memories.save_all()
         log.info("stopped")
 
     async def _restore(self) -> None:
@@ -117,10 +120,12 @@ class Agent:
         for same_boot in (True, False):
             self.pipeline.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
         self.pipeline.refresh(now)
+        await self.memories.restore()
 
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
         yield Leaf("rule files", self.rules.run)
+        yield Leaf("memories", self.memories.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 

@@ -367,3 +367,14 @@ class EventDraft:
     test: bool = False
     rules_revision: str = ""
     """The rules that it happened under; the journal fills it in."""
+
+
+class Remembered(NamedTuple):
+    """What a rule's condition keeps of the past, as it is saved. ``body`` is JSON.
+
+    ``fingerprint`` tells of which condition: to another one it means nothing.
+    """
+
+    rule: str
+    fingerprint: str
+    body: str

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agent.core.model import Alarm, EventDraft, Lane
+from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.core.ports import Clock
 from agent.journal.envelope import Identity, encode
 from agent.journal.store import Damaged, Row, Store
@@ -98,6 +98,15 @@ class Journal:
     async def alarms(self) -> list[tuple[Alarm, bool]]:
         """Return the saved alarms, and of each whether its deadlines count on this boot."""
         return await self._ask(Store.alarms)
+
+    def remember(self, rows: Sequence[Remembered]) -> None:
+        """Save what conditions keep of the past, some time soon; while the disk fails it is not saved. Never blocks."""
+        self._calls.put((lambda store: store.remember(rows), Future()))
+        self._wake.set()
+
+    async def memories(self) -> list[tuple[Remembered, bool]]:
+        """Return what conditions kept of the past, and of each whether its times count on this boot."""
+        return await self._ask(Store.memories)
 
     async def pending(self, limit: int) -> list[Row]:
         """Return the rows to send next, alarms first."""
