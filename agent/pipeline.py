@@ -33,7 +33,7 @@ class Pipeline:
 
     def ingest(self, samples: Sequence[Sample]) -> None:
         """Take samples in, and act on those that changed; of a point that comes twice, each value counts."""
-        for each in _rounds(samples):
+        for each in rounds(samples):
             changed = self.facts.update(each)
             if changed:
                 self._evaluate(changed)
@@ -132,7 +132,7 @@ class Pipeline:
         return ((definitions[id_], alarm) for id_, alarm in self.engine.standing.items())
 
 
-def _rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+def rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
     """Part a batch so that no point comes twice in one: a peak in a device's queue must not be overlooked."""
     if len(samples) < 2 or len({sample[0] for sample in samples}) == len(samples):
         yield samples

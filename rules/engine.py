@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -66,6 +66,21 @@ class Engine:
     def slots(self) -> Mapping[str, Slot]:
         """The rules at work, by alarm, for who explains them."""
         return self._slots
+
+    @property
+    def points(self) -> Collection[str]:
+        """The points that some rule looks at."""
+        return self._by_point.keys()
+
+    @property
+    def quiet(self) -> Mapping[str, tuple[float, float]]:
+        """Of some points, the open interval of GOOD numbers that would change nothing at present."""
+        return self._bands
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether some rule must be looked at once a second though no sample came."""
+        return bool(self._timed)
 
     def describe(self, alarm: str) -> str:
         """Say in words when ``alarm`` is raised. Raises KeyError."""

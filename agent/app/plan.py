@@ -107,8 +107,16 @@ def _fitting(site: Site, store: RuleStore, bundle: Bundle) -> Plan | None:
 
 def compile_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[Path]) -> tuple[Rule, ...]:
     """Return the rules in these files and anshao's own. Raises ConfigError with every fault."""
+    written = written_rules(site, points, paths)
+    generated = builtin.compile_builtin(_builtin(site, points), points)
+    _refuse_clashes(site, written, generated)
+    return (*written, *generated)
+
+
+def written_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[Path]) -> tuple[Rule, ...]:
+    """Return the rules in these files alone. Raises ConfigError with every fault."""
     kinds = {name: options.kind for name, options in site.outputs.items()}
-    written = load_rules(
+    return load_rules(
         paths,
         points,
         site.outputs,
@@ -116,9 +124,6 @@ def compile_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[P
         zone=time_zone(site.gateway.timezone),
         attracts=lambda priority, outputs: site.annunciation.attracts(priority, outputs, kinds),
     )
-    generated = builtin.compile_builtin(_builtin(site, points), points)
-    _refuse_clashes(site, written, generated)
-    return (*written, *generated)
 
 
 def read_site(path: Path, absent_rules: bool = False) -> Site:
