@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from math import inf
+from math import ceil, inf, isfinite
 
 from agent.core.model import Change, Instant, PointInfo, Quality, Sample
 from agent.core.recording import Recording
@@ -114,7 +114,8 @@ class Player:
         """Without rules that look at the clock, nothing happens at a sweep before something goes stale."""
         if self._is_timed:
             return now_s + SWEEP_S
-        return max(now_s + SWEEP_S, self._facts.look_again_s)
+        again_s = self._facts.look_again_s
+        return max(now_s + SWEEP_S, float(ceil(again_s)) if isfinite(again_s) else again_s)
 
     def _at(self, seconds: float) -> Instant:
         return Instant(seconds, self._started_at + timedelta(seconds=seconds))
