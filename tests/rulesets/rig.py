@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.annunciator import Annunciator, OutputKind
+from agent.annunciation import Annunciator, OutputKind
 from agent.app.rulesets import Active, Bundle, RuleSets, RuleStore, gather
 from agent.core.clock import ManualClock
 from agent.core.errors import ConfigError
@@ -110,8 +110,9 @@ class Rig:
         return self.pipeline.engine.alarms[id_]
 
     @property
-    def siren(self) -> Level:
-        return self.pipeline.annunciator.wanted["siren"]
+    def siren(self) -> str:
+        """Whether it sounds at all; how, is tested elsewhere."""
+        return "off" if self.pipeline.annunciator.wanted["siren"] is Level.OFF else "on"
 
     def told(self, kind: str = "alarm.transition") -> list[Any]:
         return [event.data for event in self.recorder.events if event.kind == kind]

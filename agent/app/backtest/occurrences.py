@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
 
-from agent.annunciator import OutputKind, attracts
+from agent.annunciation import OutputKind, shipped
 from agent.core.model import AlarmDefinition, Change, Priority
+
+
+@cache
+def _is_loud(priority: Priority) -> bool:
+    """Tell whether a siren sounds for that priority as shipped; how long it does without a pause is not counted."""
+    return shipped().attracts(priority, ["siren"], {"siren": OutputKind.SIREN})
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Occurrences:
             alarm = change.alarm
             if alarm.active != (alarm.id in self._active):
                 self._begin(alarm.id, now_s) if alarm.active else self._end(alarm.id, now_s)
-            sounds = alarm.calls and attracts(self.definitions[alarm.id].priority, [OutputKind.SIREN])
+            sounds = alarm.calls and _is_loud(self.definitions[alarm.id].priority)
             if sounds and alarm.id not in self._calling:
                 self._calling[alarm.id] = now_s
             elif not sounds and alarm.id in self._calling:

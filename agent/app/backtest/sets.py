@@ -34,15 +34,7 @@ def load(paths: Sequence[Path], head: Head, plan: Plan | None) -> tuple[Rule, ..
     recorded = {info.id: info for info in head.points}
     if plan is not None:
         return written_rules(plan.site, {**recorded, **plan.points}, paths)
-    return load_rules(paths, _Anything(recorded), _AnyOutput())
-
-
-class _AnyOutput(frozenset[str]):
-    def __contains__(self, _name: object) -> bool:
-        return True
-
-    def __ge__(self, _other: object) -> bool:
-        return True
+    return load_rules(paths, _Anything(recorded), None)
 
 
 def points_of(head: Head, plan: Plan | None) -> list[PointInfo]:

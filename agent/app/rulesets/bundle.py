@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from agent.core.document import Document
 from agent.core.errors import ConfigError, Fault
+from rules.files import LIBRARY, RuleFiles
 
 TESTS = "*.test.yaml"
 MOST_BYTES = 4_000_000
@@ -72,7 +73,7 @@ class Bundle:
 
 def gather(paths: Sequence[Path]) -> Bundle:
     """Read the rule files at ``paths``, and what belongs to them."""
-    rules = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - a link is what its name says
+    rules = [_absolute(path) for path in paths]
     named = {*rules, *included(rules)}
     everything = {path: _read(path) for path in sorted({*named, *_beside(named)})}
     root = Path(os.path.commonpath([path.parent for path in everything])) if everything else Path("/")
@@ -99,9 +100,21 @@ def pushed(rules: Sequence[str], files: Mapping[str, str]) -> Bundle:
     return Bundle("", tuple(rules), {name: text.encode() for name, text in files.items()}, tests)
 
 
-def included(_rules: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that rule files include, and so on."""
-    return iter(())
+def included(rules: Iterable[Path]) -> Iterator[Path]:
+    """Yield what rule files include, and so on, and their tables; the library is part of the program."""
+    files = RuleFiles()
+    for path in rules:
+        if path.resolve() not in files.sources:
+            files.read(path)
+    for source in files.sources.values():
+        folder = Path(source.document.name).parent
+        if folder.resolve() == LIBRARY.resolve():
+            continue
+        yield _absolute(Path(source.document.name))
+        for index in range(source.rules):
+            table = source.document.at(("rules", index, "for_each", "file"))
+            if isinstance(table, str):
+                yield _absolute(folder / table)
 
 
 def _beside(named: set[Path]) -> Iterator[Path]:
@@ -121,7 +134,12 @@ def _tested(test: Path) -> Path | None:
         name = Document.load(test).at(("rules",))
     except ConfigError:
         return None  # a test with faults counts by its name
-    return Path(os.path.abspath(test.parent / name)) if isinstance(name, str) else None  # noqa: PTH100
+    return _absolute(test.parent / name) if isinstance(name, str) else None
+
+
+def _absolute(path: Path) -> Path:
+    """Return the path without ``..``, but with its links: a link is what its name says."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def _read(path: Path) -> bytes | str:
