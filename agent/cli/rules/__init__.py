@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.rules import describing
+from agent.cli.rules import changing, describing
 
-app = typer.Typer(help="Test, describe and explain alarm rules.", no_args_is_help=True)
+app = typer.Typer(help="Test, describe, explain and change alarm rules.", no_args_is_help=True)
 describing.register(app)
+changing.register(app)
