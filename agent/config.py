@@ -111,9 +111,12 @@ _SECTIONS = (
 )  # fmt: skip
 
 
-def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> Site:
-    """Read and check a site file. Raises ConfigError with every fault."""
-    reader = _Reader(Document.load(path), path, protocols, camera)
+def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType, absent_rules: bool = False) -> Site:
+    """Read and check a site file. Raises ConfigError with every fault.
+
+    With ``absent_rules`` a rule file that is not there is none: whoever reads the rules will tell.
+    """
+    reader = _Reader(Document.load(path), path, protocols, camera, absent_rules)
     site = reader.read()
     if site is None or reader.faults:
         raise ConfigError(reader.faults)
@@ -131,8 +134,16 @@ def rule_files(path: Path) -> tuple[Path, ...]:
 
 
 class _Reader:
-    def __init__(self, document: Document, path: Path, protocols: Mapping[str, DriverType], camera: DriverType) -> None:
+    def __init__(
+        self,
+        document: Document,
+        path: Path,
+        protocols: Mapping[str, DriverType],
+        camera: DriverType,
+        absent_rules: bool,
+    ) -> None:
         self.faults: list[Fault] = []
+        self._absent_rules = absent_rules
         self._doc, self._path = document, path
         self._protocols, self._camera = protocols, camera
         self._point_names: dict[str, bool] = {}
@@ -330,7 +341,7 @@ class _Reader:
             return
         for index, file in enumerate(files):
             path = self._path.parent / str(file)
-            if path.is_file():
+            if path.is_file() or self._absent_rules:
                 yield path
             else:
                 self._fault(("rules", index), f"there is no file {str(file)!r} beside the site file")

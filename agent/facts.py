@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from math import inf
+from operator import itemgetter
 
 from agent.core.durations import format_duration
 from agent.core.model import PointInfo, Quality, Sample
+
+_POINT = itemgetter(0)
 
 
 class FactTable:
@@ -34,6 +37,15 @@ class FactTable:
             elif point in limits and sample[4] - before[4] > limits[point]:
                 changed.append(sample)  # it had gone stale
         return changed
+
+    def note(self, samples: Sequence[Sample]) -> None:
+        """Take samples in that are known to change nothing."""
+        self._samples.update(zip(map(_POINT, samples), samples, strict=True))
+
+    @property
+    def look_again_s(self) -> float:
+        """When ``expired`` may have something to tell; before, it has not."""
+        return self._look_again_s
 
     def get(self, point: str, now_s: float) -> Sample | None:
         """Return the newest sample of ``point``; BAD when it is stale at ``now_s``; None when never seen."""

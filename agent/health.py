@@ -33,6 +33,7 @@ def gateway_points(outputs: Sequence[str], devices: Sequence[str], zones: Sequen
         PointInfo("gateway.journal_ok", description="events reach the disk"),
         PointInfo(SUMMARY, description="more alarms than people can take in"),
         *(PointInfo(f"{SUMMARY}.{zone}", zone=zone, description=f"the same in {zone}") for zone in zones),
+        PointInfo("gateway.rules_ok", description="the rule files are what runs"),
         *(PointInfo(f"{name}.confirmed", description=f"output {name} follows what is wanted") for name in outputs),
     ]
 
@@ -48,7 +49,9 @@ class Health:
         journal_ok: Callable[[], bool],
         devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
+        rules_ok: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._rules_ok = rules_ok
         self.loop_lag_s = 0.0
         self._pipeline = pipeline
         self._buses = buses
@@ -84,6 +87,7 @@ class Health:
         yield "gateway.uplink_online", self._uplink_online()
         yield "gateway.journal_ok", self._journal_ok()
         yield from self._floods()
+        yield "gateway.rules_ok", self._rules_ok()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
 

@@ -47,7 +47,7 @@ class Pipeline:
 
     def ingest(self, samples: Sequence[Sample]) -> None:
         """Take samples in, and act on those that changed; of a point that comes twice, each value counts."""
-        for each in _rounds(samples):
+        for each in rounds(samples):
             changed = self.facts.update(each, self.engine.counted)
             if changed:
                 self._evaluate(changed)
@@ -130,6 +130,19 @@ class Pipeline:
         self.refresh(now)
         self.rearm()
 
+    def swap(self, engine: RuleEngine, adopted: Sequence[Change], now: Instant) -> None:
+        """Go on with ``engine``, which has adopted the alarms of the one before; ``adopted`` is what that changed.
+
+        All in one go between two samples: what its rules make of the facts is known before the outputs are told.
+        """
+        before, self.engine = self.engine, engine
+        told = list(self._events(adopted, engine, before))
+        self.operations.note(adopted, {**before.definitions, **engine.definitions}, now)
+        changes = engine.evaluate(self.facts, None, now)
+        self.refresh(now)  # siren before disk; and of nothing that is only half done
+        self._recorder.record(told, [change.alarm for change in adopted])
+        self._apply(changes, now)
+
     def refresh(self, now: Instant) -> None:
         """Recompute the wanted levels, and journal those that changed."""
         before, self._tested = self._tested, self.annunciator.testing(now.mono_s)
@@ -163,22 +176,24 @@ class Pipeline:
         if changes:
             self.refresh(now)  # siren before disk
             self.operations.note(changes, self.engine.definitions, now)
-            self._recorder.record(list(self._events(changes)), [change.alarm for change in changes])
+            told = list(self._events(changes, self.engine))
+            self._recorder.record(told, [change.alarm for change in changes])
         self.rearm()
 
     def _done(self, changes: Sequence[Change], now: Instant) -> bool:
         self._apply(changes, now)
         return bool(changes)
 
-    def _events(self, changes: Sequence[Change]) -> Iterator[EventDraft]:
+    def _events(self, changes: Sequence[Change], *engines: RuleEngine) -> Iterator[EventDraft]:
+        """Yield what to tell, as the first of ``engines`` knows it that has the alarm."""
         for change in changes:
             if change.transition is not None:
-                definition = self.engine.definitions[change.alarm.id]
-                at = change.transition.at
+                id_, at = change.alarm.id, change.transition.at
+                engine = next(each for each in engines if id_ in each.definitions)
+                definition = engine.definitions[id_]
                 inputs = {point: self.facts.get(point, at.mono_s) for point in definition.inputs}
                 crew = self.operations.policy.crew(at.utc)
-                delays = self.engine.delays(change.alarm.id)
-                yield alarm_event(change.transition, change.alarm, definition, inputs, delays, crew)
+                yield alarm_event(change.transition, change.alarm, definition, inputs, engine.delays(id_), crew)
 
     def _live(self) -> Iterator[tuple[AlarmDefinition, Alarm]]:
         """What people are called by; a flood's summary stands for the less urgent alarms while it calls itself."""
@@ -187,7 +202,7 @@ class Pipeline:
         return (pair for pair in found if not is_muted_by_flood(*pair, muted)) if muted else found
 
 
-def _rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+def rounds(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
     """Part a batch so that no point comes twice in one: a peak in a device's queue must not be overlooked."""
     if len(samples) < 2 or len({sample[0] for sample in samples}) == len(samples):
         yield samples

@@ -14,7 +14,19 @@ from rich.table import Table
 
 from benchmarks.row import Row
 
-ALL = ("rules", "journal", "drivers", "opcua", "flapping", "recording", "vision", "idle", "latency", "kill_campaign")
+ALL = (
+    "rules",
+    "journal",
+    "drivers",
+    "opcua",
+    "flapping",
+    "recording",
+    "replay",
+    "vision",
+    "idle",
+    "latency",
+    "kill_campaign",
+)
 OUT = Path("build/bench.json")
 
 

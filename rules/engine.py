@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -21,7 +21,7 @@ from agent.core.model import (
     Transition,
 )
 from agent.core.ports import Facts
-from rules import deadlines, machine, removal
+from rules import adoption, deadlines, machine, removal
 from rules.rule import Rule
 from rules.slot import Slot, Step
 
@@ -75,6 +75,21 @@ class Engine:
         """The rules at work, by alarm, for who explains them."""
         return self._slots
 
+    @property
+    def points(self) -> Collection[str]:
+        """The points that some rule looks at."""
+        return self._by_point.keys()
+
+    @property
+    def quiet(self) -> Mapping[str, tuple[float, float]]:
+        """Of some points, the open interval of GOOD numbers that would change nothing at present."""
+        return self._bands
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether some rule must be looked at once a second though no sample came."""
+        return bool(self._timed)
+
     def describe(self, alarm: str) -> str:
         """Say in words when ``alarm`` is raised. Raises KeyError."""
         return self._slots[alarm].rule.describe()
@@ -95,16 +110,29 @@ class Engine:
     def adopt(self, before: Engine, now: Instant) -> list[Change]:
         """Take over alarms, timers and memories from the engine that ran before, by id.
 
-        A memory is taken over only if the condition is the same. An alarm whose rule is gone is told as removed.
+        A memory is taken over only if the condition is the same, a suppression only if its design is. An alarm
+        whose rule is gone is told as removed. Nothing is judged here: let ``evaluate`` do so next.
         """
+        changes: list[Change] = []
         for id_, slot in self._slots.items():
             old = before._slots.get(id_)
             if old is not None:
-                self._set(slot, old.alarm)
-                if old.rule.condition.describe() == slot.rule.condition.describe():
-                    slot.memory = old.memory
-        gone = [slot for id_, slot in before._slots.items() if id_ not in self._slots]
-        return [_removed(slot, now) for slot in gone if slot.alarm.state is not AlarmState.NORMAL]
+                self._take_over(old, slot, now, changes)
+        gone = (slot for id_, slot in before._slots.items() if id_ not in self._slots)
+        ended = (adoption.removed(slot.alarm, slot.rule, now) for slot in gone)
+        return [*(change for change in ended if change is not None), *changes]
+
+    def _take_over(self, old: Slot, slot: Slot, now: Instant, changes: list[Change]) -> None:
+        alarm = adoption.carried(old.alarm, old.rule, slot.rule, now)
+        self._set(slot, alarm)
+        if adoption.same_condition(old.rule, slot.rule):
+            slot.memory = old.memory
+        if alarm != old.alarm:
+            changes.append(Change(alarm))
+        if not adoption.same_design(old, slot):
+            if alarm.suppressed is not None:
+                self._put(slot, *removal.unsuppress(alarm, slot.rule.timing, now), now, None, changes)
+            self._put(slot, replace(slot.alarm, suppression_spent=False), None, now, None, changes)
 
     def evaluate(self, facts: Facts, changed: Sequence[Sample] | None, now: Instant) -> list[Change]:
         """Judge what depends on the ``changed`` samples (None: everything), and what is due."""
@@ -199,7 +227,7 @@ class Engine:
                 self._put(slot, after, action, now, None, changes)
                 if action is None:
                     break
-        if slot.is_guarded:
+        if slot.is_guarded or slot.alarm.suppressed is not None:
             self._put(slot, *slot.guard(facts, now), now, None, changes)
         self._put(slot, *slot.look(facts, now), now, None, changes)
         if slot.limit is not None:
@@ -274,10 +302,3 @@ def _transition(slot: Slot, before: Alarm, action: Action, now: Instant, operato
     return Transition(
         after.id, after.occurrence, action, before.state, after.state, priority, after.value, now, operator
     )
-
-
-def _removed(slot: Slot, now: Instant) -> Change:
-    before = slot.alarm
-    slot.alarm = replace(before, process=AlarmState.NORMAL, active=False, shelved=None, suppressed=None,
-                         out_of_service=None, timer=None, escalate=None, re_alarm=None, cleared_at=now.utc)  # fmt: skip
-    return Change(slot.alarm, _transition(slot, before, Action.REMOVED, now, None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from agent.core.calendars import Calendar
 from agent.core.durations import format_duration
@@ -40,6 +41,11 @@ class Rule:
         """Every point that can change what the alarm does."""
         guards = self.suppression.condition.inputs if self.suppression is not None else ()
         return tuple(dict.fromkeys((*self.condition.inputs, *guards)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What conditions that are the same have in common: their words and their inputs."""
+        return f"{self.condition.describe()} <- {', '.join(self.condition.inputs)}"
 
     def describe(self) -> str:
         """Return e.g. ``boiler.gas at or above 40 %LEL (deadband 2) for 2s``."""

@@ -79,6 +79,7 @@ class FakeRecorder:
     def __init__(self) -> None:
         self.events: list[EventDraft] = []
         self.alarms: list[Alarm] = []
+        self.rules_revision = ""
         self.listener: Callable[[], None] = lambda: None
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.api.explaining import Explanation
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
+from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
@@ -133,10 +135,58 @@ class FakeTrials:
         return [{"camera": "gate", "passed": camera is None, "reason": "siren: read back False", "legs_ms": legs}]
 
 
+class FakeRules:
+    """Implements ``RulesView``."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.answer: dict[str, Any] = {
+            "action": "applied", "revision": "new", "previous": "old", "lines": ["+ gas.H (P2): gas at or above 20"],
+            "faults": [], "reason": "", "kept": True, "difference": {},
+        }  # fmt: skip
+
+    def row(self) -> RulesRow:
+        return {"revision": "old", "in_step": True, "disk": "old", "rejected": None}
+
+    async def push(
+        self, rules: list[str], files: dict[str, str], operator: Operator, force: bool, rehearse: bool
+    ) -> dict[str, Any]:
+        self.done.append(("push", rules, files, operator, force, rehearse))
+        return self.answer
+
+    async def rollback(self, operator: Operator, force: bool) -> dict[str, Any]:
+        self.done.append(("rollback", operator, force))
+        return self.answer
+
+    async def history(self) -> dict[str, Any]:
+        entry = {"revision": "old", "action": "applied", "at": NOW, "operator": "li", "via": "cli", "note": "why"}
+        return {"stack": ["old"], "log": [entry]}
+
+    async def difference(self, revision: str) -> dict[str, Any]:
+        if revision != "older":
+            raise KeyError(revision)
+        return {"difference": {}, "lines": self.answer["lines"]}
+
+
+class FakeExplainer:
+    """Implements ``agent.api.explaining.ExplainingView``."""
+
+    async def explain(self, alarm: str) -> Explanation:
+        if alarm != "gas.HH":
+            raise KeyError(alarm)
+        words = {"rule": ["room.gas at or above 40 %LEL"], "now": ["unacknowledged"], "inputs": ["room.gas = 41"]}
+        return {
+            **{"id": alarm, "name": {"en": "Gas"}, "consequence": {}, "response": {}, "state": "unacknowledged"},
+            **{"timers": [], "removed": [], "why_not": [], "samples": {}, "events": []},
+            **words,
+        }  # type: ignore[return-value]
+
+
 class FakeView:
     """Implements ``GatewayView``; ``done`` holds what people did."""
 
     def __init__(self, language: str = "en") -> None:
+        self.rules: RulesView = FakeRules()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),
@@ -144,6 +194,7 @@ class FakeView:
             alarm("uplink", "P4", "normal"),
         ]
         self.operations = FakeOperations(self)
+        self.explainer = FakeExplainer()
         self.done: list[tuple[Any, ...]] = []
         self.events_: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.language = language
@@ -166,6 +217,7 @@ class FakeView:
                 {"id": "beacon", "kind": "red", "wanted": "flash", "seen": None, **output, "confirmed": False},  # type: ignore[typeddict-item]
             ],
             "journal": {"events": 7, "pending": {"alarm": 2}, "bytes": 4096, "in_memory": 0, "failed": ""},
+            "rules": self.rules.row(),
             "uplink": {
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",
                 "sent": 5, "in_flight": 0, "nobody_listens": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
+from agent.api.rulesets import RulesRow, RulesView
 from agent.core.model import Operator, Value
 from agent.reports import EscalationRow, RemovalRow
 
@@ -99,6 +100,7 @@ class Status(TypedDict):
     outputs: list[OutputRow]
     journal: JournalRow
     uplink: UplinkRow | None
+    rules: RulesRow
 
 
 class PointRow(TypedDict):
@@ -181,6 +183,10 @@ class GatewayView(Protocol):
     @property
     def explainer(self) -> ExplainingView:
         """Who says why an alarm is raised, or not."""
+
+    @property
+    def rules(self) -> RulesView:
+        """The rule sets."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

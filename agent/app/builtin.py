@@ -12,6 +12,7 @@ from rules.rule import Rule
 
 _UPLINK_DELAY_S = 60.0
 _JOURNAL_DELAY_S = 5.0
+_RULES_DELAY_S = 5.0
 
 
 def device_rules(device: str, delay_s: float) -> Iterator[ConditionOptions]:
@@ -168,6 +169,16 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         when="flood",
         priority=Priority.P3,
         longest_shelf=0.0,
+    )
+    yield ConditionOptions(
+        id="gateway.rules",
+        name={"en": "The rule files are not what runs", "zh": "规则文件与运行规则不一致"},
+        consequence={"en": "What was changed in them has no effect", "zh": "文件中的修改未生效"},
+        response={"en": "Look why: anshao rules status", "zh": "查看原因：anshao rules status"},
+        inputs={"ok": "gateway.rules_ok"},
+        when="!ok",
+        priority=Priority.P3,
+        on_delay=_RULES_DELAY_S,
     )
     if has_uplink:
         yield ConditionOptions(

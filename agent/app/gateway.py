@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
+from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
@@ -16,6 +17,8 @@ from agent.app.explaining import Explainer
 from agent.app.operations import OperationsDesk
 from agent.app.parts import Parts
 from agent.app.plan import Plan
+from agent.app.rulesets.keeper import RuleSets
+from agent.app.rulesets.view import Rules
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
 from agent.outputs import Output
@@ -28,9 +31,10 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts, trials: Trials) -> None:
+    def __init__(self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets) -> None:
         self.trials = trials
         self.config_revision = plan.site.revision
+        self.rules: RulesView = Rules(rules)
         self._plan = plan
         self._parts = parts
         self._started = parts.clock.now()
@@ -74,6 +78,7 @@ class Gateway:
                 "failed": journal.failed,
             },
             "uplink": self._uplink(),
+            "rules": self.rules.row(),
         }
 
     def points(self) -> list[PointRow]:

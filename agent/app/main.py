@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from agent.app.plan import Plan, load_plan
+from agent.app.plan import Plan, read_site, starting_plan
+from agent.app.rulesets.store import RuleStore
 from agent.app.wiring import Agent
 from agent.core.errors import ConfigError
 from agent.logs import configure
@@ -22,21 +23,23 @@ def main(site: Path, state: Path | None = None, socket: Path | None = None, verb
     """Run a site until SIGTERM or SIGINT. Returns 1, having told why, when it cannot start."""
     configure(logging.DEBUG if verbose else logging.INFO)
     try:
-        plan = load_plan(site)
+        found = read_site(site, absent_rules=True)
+        folder = state or found.gateway.state
+        store = RuleStore(folder / "rules")
+        plan = starting_plan(found, store)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n{len(error.faults)} fault(s); nothing was started\n")
         return 1
-    options = plan.site.gateway
     try:
-        asyncio.run(_run(plan, state or options.state, socket or options.socket))
+        asyncio.run(_run(plan, folder, socket or found.gateway.socket, store))
     except OSError as error:
         log.error("cannot run", reason=str(error))
         return 1
     return 0
 
 
-async def _run(plan: Plan, state: Path, socket: Path) -> None:
+async def _run(plan: Plan, state: Path, socket: Path, store: RuleStore) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Agent(plan, state, socket).run(stop)
+    await Agent(plan, state, socket, store).run(stop)

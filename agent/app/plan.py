@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+
+import structlog
 
 from agent.annunciation import Annunciation
 from agent.annunciation.options import OutputOptions
 from agent.annunciation.self_test import POINT as SELF_TEST
 from agent.app import builtin
+from agent.app.rulesets.bundle import Bundle, gather
+from agent.app.rulesets.store import RuleStore
 from agent.config import DeviceConfig, Site, load_site, rule_files
 from agent.core.calendars import time_zone
 from agent.core.clock import SystemClock
@@ -23,10 +26,11 @@ from agent.outputs import Output
 from agent.runner import online_point
 from drivers import REGISTRY
 from models import CAMERA
-from rules.files import rule_closure
 from rules.kinds.condition import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Plan:
     rules: tuple[Rule, ...]
     outputs: tuple[Output, ...]
     backups: Mapping[str, str]
-    rules_revision: str
+    bundle: Bundle
+    """The rule files as they were read; its revision names the rules."""
     annunciation: Annunciation
 
     def start_modes(self) -> dict[str, str]:
@@ -70,36 +75,79 @@ class Plan:
 
 def load_plan(path: Path) -> Plan:
     """Read the site file and its rule files. Raises ConfigError with every fault of all of them."""
-    site = _site(path)
+    site = read_site(path)
+    return _plan(site, site.rules, gather(site.rules))
+
+
+def _plan(site: Site, paths: Sequence[Path], bundle: Bundle) -> Plan:
+    """Plan for a site with the rules at ``paths``, which hold what ``bundle`` does. Raises ConfigError."""
     drivers = site.build(SystemClock())
     points = {point.id: point for point in _points(site, drivers)}
+    rules = compile_rules(site, points, paths)
+    outputs = tuple(_output(name, options) for name, options in site.outputs.items())
+    backups = {name: options.backup for name, options in site.outputs.items() if options.backup}
+    own = frozenset(rule.definition.id for rule in builtin.compile_builtin(_builtin(site, points), points))
+    annunciation = replace(site.annunciation, faults=own)
+    return Plan(site, drivers, points, rules, outputs, backups, bundle, annunciation)
+
+
+def starting_plan(site: Site, store: RuleStore) -> Plan:
+    """Plan for a start: the set that ran last goes on, if it still fits the site; the files come after it.
+
+    So a rule file that was broken meanwhile does not keep the alarms from working, and what was changed
+    meanwhile comes in as any other change. Raises ConfigError with the faults of the files when nothing is left.
+    """
+    good = store.last_good()
+    last = next(good, None)
+    found = _fitting(site, store, last) if last is not None else None
+    if found is not None:
+        return found
+    try:
+        return _plan(site, site.rules, gather(site.rules))
+    except ConfigError:
+        older = (_fitting(site, store, bundle) for bundle in good)
+        found = next((plan for plan in older if plan is not None), None)
+        if found is None:
+            raise
+        return found
+
+
+def _fitting(site: Site, store: RuleStore, bundle: Bundle) -> Plan | None:
+    try:
+        return _plan(site, store.paths(bundle), bundle)
+    except ConfigError as error:
+        log.warning("the rules that ran last do not fit the site", revision=bundle.revision, fault=str(error.faults[0]))
+        return None
+
+
+def compile_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[Path]) -> tuple[Rule, ...]:
+    """Return the rules in these files and anshao's own. Raises ConfigError with every fault."""
+    written = written_rules(site, points, paths)
+    generated = builtin.compile_builtin(_builtin(site, points), points)
+    _refuse_clashes(site, written, generated)
+    return tuple(explained(rule, site) for rule in (*written, *generated))
+
+
+def written_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[Path]) -> tuple[Rule, ...]:
+    """Return the rules in these files alone. Raises ConfigError with every fault."""
     kinds = {name: options.kind for name, options in site.outputs.items()}
-    written = load_rules(
-        site.rules,
+    return load_rules(
+        paths,
         points,
         site.outputs,
         calendars=site.calendars,
         zone=time_zone(site.gateway.timezone),
         attracts=lambda priority, outputs: site.annunciation.attracts(priority, outputs, kinds),
     )
-    generated = builtin.compile_builtin(_builtin(site, points), points)
-    _refuse_clashes(site, written, generated)
-    return Plan(
-        site,
-        drivers,
-        points,
-        tuple(explained(rule, site) for rule in (*written, *generated)),
-        tuple(_output(name, options) for name, options in site.outputs.items()),
-        {name: options.backup for name, options in site.outputs.items() if options.backup},
-        _revision(rule_closure(site.rules)),
-        replace(site.annunciation, faults=frozenset(rule.definition.id for rule in generated)),
-    )
 
 
-def _site(path: Path) -> Site:
-    """Read the site; if it has faults, add those of its rules that can be told without it."""
+def read_site(path: Path, absent_rules: bool = False) -> Site:
+    """Read the site; if it has faults, add those of its rules that can be told without it. Raises ConfigError.
+
+    With ``absent_rules`` a rule file that is not there is no fault of the site.
+    """
     try:
-        return load_site(path, REGISTRY, CAMERA)
+        return load_site(path, REGISTRY, CAMERA, absent_rules)
     except ConfigError as site_error:
         try:
             load_rules(rule_files(path), {}, (), known=False)
@@ -159,10 +207,3 @@ def _output(name: str, options: OutputOptions) -> Output:
     levels = {Level.OFF: False, Level.ON: True, **options.levels}
     on_stop = None if options.on_stop == "hold" else Level(options.on_stop)
     return Output(name, options.kind, options.point, options.readback or options.point, levels, on_stop)
-
-
-def _revision(paths: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,8 +16,10 @@ from agent.annunciation.buttons import watched
 from agent.annunciation.start import Start
 from agent.api import serve
 from agent.app.gateway import Gateway
+from agent.app.memories import Memories
 from agent.app.parts import Parts
-from agent.app.plan import Plan
+from agent.app.plan import Plan, compile_rules
+from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
 from agent.config import DeviceConfig
 from agent.core.clock import SystemClock
@@ -45,18 +48,18 @@ _RESTORE_LIMIT_S = 5.0
 class Agent:
     """One running site. Shutdown goes from the inside out: sources, then outputs, then uplink and API."""
 
-    def __init__(self, plan: Plan, state: Path, socket: Path) -> None:
+    def __init__(self, plan: Plan, state: Path, socket: Path, store: RuleStore) -> None:
         site, clock = plan.site, SystemClock()
         self.clock, self.socket = clock, socket
         options = site.gateway
-        who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.rules_revision)
+        who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.bundle.revision)
         self.journal = Journal(state / "journal.db", who, clock, sends=site.uplink is not None)
-        self.engine = Engine(plan.rules)
+        engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
         self.annunciator = Annunciator(kinds, plan.backups, self._wake_outputs, plan.annunciation)
         facts = FactTable(plan.points.values())
-        self.pipeline = Pipeline(facts, self.engine, self.annunciator, self.journal, clock, site.policy)
+        self.pipeline = Pipeline(facts, engine, self.annunciator, self.journal, clock, site.policy)
         self.pipeline.watched = watched(site.buttons, self.pipeline)
         self.start = Start(plan.start_modes(), plan.inputs_by_output(), facts.is_known, clock.now().mono_s)
         self.annunciator.forced = self.start.forced
@@ -66,12 +69,24 @@ class Agent:
             device: Runner(device, driver, clock, self.pipeline.ingest, self._on_link)
             for device, driver in plan.drivers.items()
         }
+        self.rules = RuleSets(
+            Active(plan.bundle, plan.rules, engine),
+            site.rules,
+            partial(compile_rules, site, plan.points),
+            store,
+            self.pipeline,
+            self.journal,
+            clock,
+        )
+        self.memories = Memories(self.pipeline, self.journal)
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
-        self.health = Health(self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock)
+        self.health = Health(
+            self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock, self._in_step
+        )
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
-        self.gateway = Gateway(plan, parts, self.trials)
+        self.gateway = Gateway(plan, parts, self.trials, self.rules)
 
     def _bus(self, device: DeviceConfig, driver: Driver, outputs: list[Output]) -> OutputBus:
         point = device.options.heartbeat
@@ -92,10 +107,16 @@ class Agent:
                 await stack.enter_async_context(scope(self._sources()))
                 self._record("started", {"config": self.gateway.config_revision})
                 notify("READY=1")
-                log.info("started", devices=len(self.runners), alarms=len(self.engine.alarms), socket=str(self.socket))
+                log.info(
+                    "started",
+                    devices=len(self.runners),
+                    alarms=len(self.pipeline.engine.alarms),
+                    socket=str(self.socket),
+                )
                 await stop.wait()
                 notify("STOPPING=1")
                 self._record("stopping", {})
+            await self.memories.save_all()
         log.info("stopped")
 
     async def _restore(self) -> None:
@@ -107,12 +128,15 @@ class Agent:
             return
         now = self.clock.now()
         for same_boot in (True, False):
-            self.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
+            self.pipeline.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
         self.pipeline.refresh(now)
+        await self.memories.restore()
 
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
+        yield Leaf("rule files", self.rules.run)
+        yield Leaf("memories", self.memories.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 
@@ -141,6 +165,9 @@ class Agent:
 
     def _uplink_online(self) -> bool:
         return self.uplink is not None and self.uplink.status.online
+
+    def _in_step(self) -> bool:
+        return self.rules.in_step
 
     def _journal_ok(self) -> bool:
         return not self.journal.stats.failed

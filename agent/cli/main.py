@@ -183,6 +183,24 @@ def events(
                 _print_event(event, as_json)
 
 
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(help="what 'anshao record' wrote", show_default=False)],
+    rules: Annotated[list[Path], typer.Option("--rules", help="rule files to try", show_default=False)],
+    site: Annotated[Path | None, typer.Option(help="site file: its points and outputs are the only ones")] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(help="rule files, 'site' (its rules; the default with --site) or 'journal'")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="folder of the journal")] = None,
+    as_json: AsJson = False,
+    fail: Annotated[bool, typer.Option("--fail-on-difference", help="exit with 1 if anything differs")] = False,
+) -> None:
+    """Try rules on a recording: what would have been raised, and what would not."""
+    from agent.cli.replay import replay as run_replay
+
+    raise typer.Exit(run_replay(recording, rules, site, against or (), as_json, fail, state))
+
+
 commands.register(app)
 operations.register(app)
 trials.register(app)

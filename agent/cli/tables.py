@@ -36,7 +36,20 @@ def status(found: dict[str, Any], _language: str) -> Group:
     state = f"failing: {journal['failed']}" if journal["failed"] else f"{journal['events']} events, {pending} to send"
     lines.add_row("journal", Text(state, style=_BAD if journal["failed"] else _GOOD))
     lines.add_row("uplink", _uplink(found["uplink"]))
+    lines.add_row("rules", _rules(found["rules"]))
     return Group(head, lines, _devices(found["devices"] + found["cameras"]), _outputs(found["outputs"]))
+
+
+def _rules(rules: dict[str, Any]) -> Text:
+    refused = rules["rejected"]
+    if refused is not None:
+        first = f": {refused['faults'][0]}" if refused["faults"] else ""
+        return Text(
+            f"{rules['revision']}; the files ({refused['revision']}) are rejected, {refused['reason']}{first}", _BAD
+        )
+    if not rules["in_step"]:
+        return Text(f"{rules['revision']}; the files on disk are others ({rules['disk']})", "yellow")
+    return Text(rules["revision"], _GOOD)
 
 
 def points(found: list[dict[str, Any]], _language: str) -> Table:

@@ -373,3 +373,16 @@ class EventDraft:
     at: Instant
     zone: str = ""
     test: bool = False
+    rules_revision: str = ""
+    """The rules that it happened under; the journal fills it in."""
+
+
+class Remembered(NamedTuple):
+    """What a rule's condition keeps of the past, as it is saved. ``body`` is JSON.
+
+    ``fingerprint`` tells of which condition: to another one it means nothing.
+    """
+
+    rule: str
+    fingerprint: str
+    body: str

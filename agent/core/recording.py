@@ -12,11 +12,11 @@ import math
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -93,20 +93,32 @@ class Recording:
         self.path = path
         self.is_cut = False
         """Whether its end is missing; known once ``batches`` has come to it."""
+        self.samples, self.end_s = 0, 0.0
+        """How many samples ``batches`` has passed, and when the last of them came."""
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise NotARecording(f"{path} is no recording; 'anshao record' makes one")
             self.head = _head(next(self._blocks(file), b""), path)
 
-    def batches(self) -> Iterator[list[Sample]]:
-        """Yield samples by blocks, in the order in which they came; ``received_s`` is seconds since the start."""
+    def batches(self, only: Collection[str] | None = None) -> Iterator[list[Sample]]:
+        """Yield samples by blocks, in the order in which they came; ``received_s`` is seconds since the start.
+
+        With ``only``, those of other points are passed over, which is much quicker than to sort them out later.
+        """
+        self.samples, self.end_s, self.is_cut = 0, 0.0, False
+        wanted = None if only is None else [info.id in only for info in self.head.points]
         ids = [info.id for info in self.head.points]
         with self.path.open("rb") as file:
             file.seek(len(MAGIC))
             blocks = self._blocks(file)
             next(blocks, None)
             for block in blocks:
-                yield _unpack(block, ids, self.head.started_at)
+                texts, columns = _columns(block)
+                self.samples += len(columns["times"])
+                self.end_s = columns["times"][-1]
+                if wanted is not None:
+                    columns = _chosen(columns, wanted)
+                yield _unpack(texts, columns, ids, self.head.started_at)
 
     def _blocks(self, file: IO[bytes]) -> Iterator[bytes]:
         while frame := file.read(_FRAME.size):
@@ -154,7 +166,8 @@ def _kind(value: Value, texts: dict[str, int]) -> tuple[int, float]:
     return _TEXT, float(texts.setdefault(value, len(texts)))
 
 
-def _unpack(block: bytes, ids: Sequence[str], started_at: datetime) -> list[Sample]:
+def _columns(block: bytes) -> tuple[list[str], dict[str, array[Any]]]:
+    """Return the texts of a block, and its columns by name."""
     count, length = struct.unpack_from("<II", block)
     texts: list[str] = json.loads(block[8 : 8 + length])
     columns: dict[str, array[Any]] = {}
@@ -164,6 +177,18 @@ def _unpack(block: bytes, ids: Sequence[str], started_at: datetime) -> list[Samp
         end = at + count * column.itemsize
         column.frombytes(block[at:end])
         columns[name], at = column, end
+    return texts, columns
+
+
+def _chosen(columns: dict[str, array[Any]], wanted: Sequence[bool]) -> dict[str, array[Any]]:
+    """Return the rows of the points that are ``wanted``."""
+    chosen = [wanted[number] for number in columns["points"]]
+    return {name: array(column.typecode, compress(column, chosen)) for name, column in columns.items()}
+
+
+def _unpack(
+    texts: Sequence[str], columns: dict[str, array[Any]], ids: Sequence[str], started_at: datetime
+) -> list[Sample]:
     moments = _moments(columns["times"], started_at)
     rows = zip(
         map(ids.__getitem__, columns["points"]),

@@ -75,7 +75,7 @@ def envelope(draft: EventDraft, who: Identity, lane_seq: int, previous_hash: str
         "test": draft.test,
         "swversion": who.software,
         "configrev": who.config_revision,
-        "rulesrev": who.rules_revision,
+        "rulesrev": draft.rules_revision or who.rules_revision,
         "prevhash": previous_hash,
         "data": draft.data,
     }

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agent.core.model import Alarm, EventDraft, Lane
+from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.core.ports import Clock
 from agent.journal.envelope import Identity, encode
 from agent.journal.store import Damaged, Row, Store
@@ -48,7 +48,8 @@ class Journal:
 
     ``last_seq`` is the journal number of the newest event on disk. Without ``sends`` (a site with no
     uplink) events are kept and pruned, but wait for nobody.
-    ``on_commit`` is called from the journal's thread with the envelopes of each commit.
+    ``on_commit`` is called from the journal's thread with the envelopes of each commit. ``rules_revision``
+    goes into every event that is recorded from now on; rules may change while it runs.
     """
 
     def __init__(self, path: Path, who: Identity, clock: Clock, sends: bool = True) -> None:
@@ -56,6 +57,7 @@ class Journal:
         self.stats = JournalStats()
         self.last_seq = 0
         self.on_commit: list[Callable[[list[dict[str, Any]]], None]] = []
+        self.rules_revision = who.rules_revision
         self._who = who
         self._sends = sends
         self._clock = clock
@@ -81,8 +83,9 @@ class Journal:
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
+        stamped = [replace(event, rules_revision=self.rules_revision) for event in events]
         with self._lock:
-            self._events.extend(events)
+            self._events.extend(stamped)
             self._alarms.update((alarm.id, alarm) for alarm in alarms)
             while len(self._events) > MOST_IN_MEMORY:
                 self._drop_one()
@@ -95,6 +98,15 @@ class Journal:
     async def alarms(self) -> list[tuple[Alarm, bool]]:
         """Return the saved alarms, and of each whether its deadlines count on this boot."""
         return await self._ask(Store.alarms)
+
+    def remember(self, rows: Sequence[Remembered]) -> None:
+        """Save what conditions keep of the past, some time soon; while the disk fails it is not saved. Never blocks."""
+        self._calls.put((lambda store: store.remember(rows), Future()))
+        self._wake.set()
+
+    async def memories(self) -> list[tuple[Remembered, bool]]:
+        """Return what conditions kept of the past, and of each whether its times count on this boot."""
+        return await self._ask(Store.memories)
 
     async def pending(self, limit: int) -> list[Row]:
         """Return the rows to send next, alarms first."""

@@ -37,3 +37,12 @@ CREATE TABLE meta (
     key       TEXT PRIMARY KEY,
     value     TEXT NOT NULL
 ) STRICT;                                         -- 'lane.<lane>': last lane_seq; 'hash': last hash; 'anchor': hash before the oldest row
+
+-- migration 2
+CREATE TABLE memory (
+    rule        TEXT PRIMARY KEY,                 -- id of the alarm
+    fingerprint TEXT NOT NULL,                    -- of its condition; to another condition it means nothing
+    body        TEXT NOT NULL,                    -- JSON
+    boot_id     TEXT NOT NULL,                    -- on which its monotonic times count
+    saved_ns    INTEGER NOT NULL                  -- wall clock
+) STRICT;

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agent.core.model import Alarm, EventDraft, Lane
+from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.journal.envelope import (
     Identity,
     alarm_from_json,
@@ -28,6 +28,8 @@ RANK = {lane: rank for rank, lane in enumerate(Lane)}
 KEEP_SENT_S = 7 * 86400.0
 """PUBACK is not delivery: sent events are kept this long, so that the centre can ask for them again."""
 KEEP_SENT_ROWS = 1_000_000
+KEEP_MEMORY_S = 30 * 86400.0
+"""What a rule had learnt that is gone for so long is forgotten."""
 _PRUNE_AT_ONCE = 500
 
 
@@ -95,6 +97,18 @@ class Store:
         """Return every saved alarm, and whether it was saved on this boot; unreadable ones are left out."""
         rows = self._db.execute("SELECT body, boot_id FROM alarm")
         return [(alarm, boot == boot_id()) for body, boot in rows for alarm in _readable(body)]
+
+    def remember(self, rows: Sequence[Remembered]) -> None:
+        """Save what conditions keep of the past; forget what nobody has saved for long."""
+        now_ns, boot = time.time_ns(), boot_id()
+        values = [(row.rule, row.fingerprint, row.body, boot, now_ns) for row in rows]
+        self._many("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?, ?)", values)
+        self._many("DELETE FROM memory WHERE saved_ns < ?", [(now_ns - int(KEEP_MEMORY_S * 1e9),)])
+
+    def memories(self) -> list[tuple[Remembered, bool]]:
+        """Return what conditions kept of the past, and whether it was saved on this boot."""
+        rows = self._db.execute("SELECT rule, fingerprint, body, boot_id FROM memory")
+        return [(Remembered(*values), boot == boot_id()) for *values, boot in rows]
 
     def pending(self, limit: int) -> list[Row]:
         """Return the rows to send next: the first lane first, in order within each lane.

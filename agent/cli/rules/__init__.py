@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from agent.cli.rules import describing, explaining, schemas, testing
+from agent.cli.rules import changing, describing, explaining, schemas, testing
 
-app = typer.Typer(help="Test, describe and explain alarm rules.", no_args_is_help=True)
-for topic in (testing, schemas, describing, explaining):
+app = typer.Typer(help="Test, describe, explain and change alarm rules.", no_args_is_help=True)
+for topic in (testing, schemas, describing, explaining, changing):
     topic.register(app)
