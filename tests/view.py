@@ -174,12 +174,21 @@ class FakeExplainer:
     async def explain(self, alarm: str) -> Explanation:
         if alarm != "gas.HH":
             raise KeyError(alarm)
-        words = {"rule": ["room.gas at or above 40 %LEL"], "now": ["unacknowledged"], "inputs": ["room.gas = 41"]}
-        return {
-            **{"id": alarm, "name": {"en": "Gas"}, "consequence": {}, "response": {}, "state": "unacknowledged"},
-            **{"timers": [], "removed": [], "why_not": [], "samples": {}, "events": []},
-            **words,
-        }  # type: ignore[return-value]
+        return Explanation(
+            id=alarm,
+            name={"en": "Gas"},
+            consequence={},
+            response={},
+            state="unacknowledged",
+            rule=["room.gas at or above 40 %LEL"],
+            now=["unacknowledged"],
+            inputs=["room.gas = 41"],
+            timers=[],
+            removed=[],
+            why_not=[],
+            samples={},
+            events=[],
+        )
 
 
 class FakeView:

@@ -220,8 +220,8 @@ async def test_against_what_the_journal_holds(tmp_path: Path, capsys: pytest.Cap
             now = Instant(at_s, START + timedelta(seconds=at_s))
             for change in engine.evaluate(facts, facts.update([sample("room.gas", value, at_s)]), now):
                 assert change.transition is not None
-                told = change.transition, change.alarm, engine.definitions["gas.H"], {}
-                journal.record([alarm_event(*told, engine.delays("gas.H"))], ())
+                definition, delays = engine.definitions["gas.H"], engine.delays("gas.H")
+                journal.record([alarm_event(change.transition, change.alarm, definition, {}, delays)], ())
         await journal.settled()
     _, found = run(tmp_path, capsys, new, ["journal"], site=site)
     (alarm,) = found["alarms"]

@@ -16,6 +16,7 @@ from agent.core.errors import NotAllowed
 from agent.core.model import EventDraft, Operator, PointInfo, Priority, Sample
 from agent.facts import FactTable
 from agent.flood import SUMMARY
+from agent.health import gateway_points
 from agent.pipeline import Pipeline
 from agent.policy import OperationOptions, Policy, ShiftOptions
 from rules.engine import Engine
@@ -26,8 +27,7 @@ LI = Operator("li", "hmi", "seen")
 MUTE = Operator("li", "hmi")
 COUNT = 20
 POINTS = {
-    SUMMARY: PointInfo(SUMMARY),
-    "gateway.journal_ok": PointInfo("gateway.journal_ok"),
+    **{point.id: point for point in gateway_points((), ())},
     **{f"press.p{number}": PointInfo(f"press.p{number}", zone="press") for number in range(COUNT)},
 }
 
