@@ -184,7 +184,7 @@ async def test_a_set_whose_scenarios_fail_does_not_run(tmp_path: Path) -> None:
     await rig.edit(gas(at=30))
     assert rig.sets.rejected is not None and rig.sets.active.rules[0].definition.limit == 22
     assert str(rig.sets.rejected.faults[0]) == (
-        f"{tmp_path}/rules.test.yaml:1:1: scenario 'calls': at 1s: gas.H is normal, expected unacknowledged"
+        f"{tmp_path}/rules.test.yaml:4:83: scenario 'calls': at 1s: gas.H is normal, expected unacknowledged"
     )
     (tmp_path / "rules.test.yaml").write_text("rules: rules.yaml\nscenario: []\n")
     await rig.look()

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.app.rulesets.bundle import MOST_BYTES, Bundle
@@ -14,7 +14,7 @@ from agent.core.errors import ConfigError, Fault
 from rules.difference import NOTHING, Difference, difference
 from rules.engine import Engine
 from rules.rule import Rule
-from rules.scenario import run_file
+from rules.scenario import play_file
 
 Compile = Callable[[Sequence[Path]], Sequence[Rule]]
 _SWITCH_S = 0.0005
@@ -64,8 +64,9 @@ def _not_tried(bundle: Bundle, reason: str) -> Staged:
 def _failures(bundle: Bundle, here: Path) -> Iterator[Fault]:
     for name in bundle.tests:
         try:
-            for scenario, lines in run_file(here / name):
-                yield from (Fault(str(here / name), 1, 1, f"scenario {scenario!r}: {line}") for line in lines)
+            for result in play_file(here / name):
+                what = f"scenario {result.name!r}"
+                yield from (replace(fault, message=f"{what}: {fault.message}") for fault in result.failures)
         except ConfigError as error:
             yield from error.faults
         except KeyError as error:
