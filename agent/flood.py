@@ -71,7 +71,7 @@ class FloodMonitor:
 
     def raised(self, zone: str, priority: Priority, moment_s: float) -> None:
         """Count an alarm that called people at ``moment_s``."""
-        for each in {zone, AREA}:
+        for each in dict.fromkeys((zone, AREA)):
             recent = self._recent.setdefault(each, deque(maxlen=_MOST_KEPT))
             late = bool(recent) and moment_s < recent[-1][0]
             recent.append((moment_s, priority))
