@@ -85,9 +85,9 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add another interval's."""
-        self.raised += other.raised
-        self.alarms += other.alarms
-        self.delays += other.delays
+        self.raised.update(other.raised)
+        self.alarms.update(other.alarms)
+        self.delays.update(other.delays)
         self.flood_s += other.flood_s
 
 

@@ -12,6 +12,8 @@ from rules.rule import Rule
 
 _UPLINK_DELAY_S = 60.0
 _JOURNAL_DELAY_S = 5.0
+_FLOOD_OFF_DELAY_S = 10.0
+"""After a restart the raises of before are counted again within that time; the alarm need not go and come."""
 _RULES_DELAY_S = 5.0
 
 
@@ -168,6 +170,7 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         inputs={"flood": SUMMARY},
         when="flood",
         priority=Priority.P3,
+        off_delay=_FLOOD_OFF_DELAY_S,
         longest_shelf=0.0,
     )
     yield ConditionOptions(

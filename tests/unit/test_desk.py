@@ -58,7 +58,7 @@ async def test_figures_and_floods_survive_a_restart(tmp_path: Path) -> None:
         assert [flood["zone"] for flood in desk.desk.report()["floods"]] == ["press", ""]
     async with running(tmp_path / "journal.db") as (desk, _):
         desk.set(15, True)
-        await until(lambda: desk.desk.report()["spans"]["30d"]["raised"] == 13)
+        await until(lambda: desk.desk.report()["spans"]["24h"]["raised"] == 13)
         report = desk.desk.report()
         assert report["spans"]["24h"]["acknowledge"]["count"] == 1 and report["raised_10min"] == 13
         desk.pipeline.sweep()

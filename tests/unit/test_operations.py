@@ -153,6 +153,8 @@ def test_after_the_flood_every_alarm_speaks_for_itself() -> None:
     assert rig.told("flood")[-1].data["action"] == "ends" and rig.told("flood")[-1].data["duration_s"] == 601.0
     assert rig.annunciator.wanted["yellow"] == "flash"
     rig.flood_point()
+    rig.clock.advance(10.0)
+    rig.pipeline.timers()
     assert rig.engine.alarms[SUMMARY].state == "normal"
 
 
