@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from agent.core.model import Instant, Sample
-from rules.condition import is_good, number
+from rules.condition import careful, is_good, number
 
 _RAW = 15
 """Samples within one step that its median is taken of; more come too close together to tell more."""
@@ -68,6 +68,7 @@ class Trace:
         """Return it as JSON data; the step that has just begun is left out."""
         return {"marks": [list(mark) for mark in self.marks], "received_s": self._received_s if self.marks else None}
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; on another boot there is nothing to take."""
         if not isinstance(saved, dict) or not isinstance(saved.get("marks"), list):

@@ -16,7 +16,7 @@ from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo, Sample
 from agent.core.ports import Facts
-from rules.condition import UNKNOWN, Condition, Verdict, is_good, sure
+from rules.condition import UNKNOWN, Condition, Verdict, careful, is_good, sure
 from rules.language import Message, SingleOptions
 from rules.normal import DAY, WEEK, Normal, Usual, hour_of
 from rules.trace import Mark, Trace, finite
@@ -76,6 +76,7 @@ class AnomalyMemory:
             "drift": [self.up, self.down, self.lasting],
         }
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; the normal is kept on another boot, the last minutes are not."""
         if not isinstance(saved, dict) or not {"trace", "normal", "anchor", "drift"} <= saved.keys():

@@ -13,7 +13,7 @@ from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
 from rules.cel import CelCondition, expression_faults
-from rules.condition import Condition, Verdict
+from rules.condition import Condition, Verdict, careful
 from rules.language import Message, SingleOptions, Variable
 
 
@@ -33,6 +33,7 @@ class Tally:
         """Return it as JSON data."""
         return {"events": list(self.events), "last": self.last}
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; nobody looked in between, and on another boot its times mean nothing."""
         if not isinstance(saved, dict):

@@ -13,7 +13,7 @@ from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
 from rules.cel import CelCondition, expression_faults
-from rules.condition import UNKNOWN, Condition, Verdict, sure
+from rules.condition import UNKNOWN, Condition, Verdict, careful, sure
 from rules.language import Message, SingleOptions, Variable
 
 MOST_OBSERVATIONS = 400
@@ -32,6 +32,7 @@ class Observations:
         """Return it as JSON data."""
         return list(self.seen)
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; on another boot there is none."""
         if not isinstance(saved, list):

@@ -12,7 +12,7 @@ from agent.core.document import Where
 from agent.core.durations import Duration
 from agent.core.model import Instant, PointInfo, Sample
 from agent.core.ports import Facts
-from rules.condition import Condition, Verdict, is_good, number
+from rules.condition import Condition, Verdict, careful, is_good, number
 from rules.language import Message, SingleOptions
 from rules.values import States, in_words, is_one_of
 
@@ -27,6 +27,7 @@ class Votes:
         """Return it as JSON data."""
         return self.raised
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:  # noqa: ARG002 - it has no times
         """Take it up."""
         if not isinstance(saved, list) or len(saved) != len(self.raised):

@@ -100,7 +100,8 @@ def test_it_remembers_no_more_than_it_needs() -> None:
 @given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), max_size=40), st.integers(2, 4))
 def test_against_counting_by_hand(story: list[tuple[int, bool]], count: int) -> None:
     found = bench(count=count, quiet="1000s")
-    edges, last = [], None
+    edges: list[float] = []
+    last: bool | None = None
     for seconds, value in story:
         result = found.after(seconds, a=value)
         if value and last is False:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +9,7 @@ from agent.core.model import Quality
 from tests.rules.kinds.bench import Bench
 
 
-def bench(stale_after_s: float | None = None, **more: object) -> Bench:
+def bench(stale_after_s: float | None = None, **more: Any) -> Bench:
     return Bench(stale_after_s, kind="stale", inputs=["a", "b"], after="10s", **more)
 
 

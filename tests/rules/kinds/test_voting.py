@@ -23,7 +23,9 @@ def test_it_is_what_every_completion_of_the_unknown_would_say(values: list[float
     completions = product(*([value] if value is not None else [10.0, 30.0] for value in values))
     possible = {sum(value >= 20 for value in each) >= needed for each in completions}
     found = bench(len(values), needed)
-    assert found.after(1, **dict(zip(NAMES, values, strict=False))) is (possible.pop() if len(possible) == 1 else None)
+    assert found.after(1, Quality.GOOD, **dict(zip(NAMES, values, strict=False))) is (
+        possible.pop() if len(possible) == 1 else None
+    )
 
 
 def test_each_has_a_deadband_of_its_own() -> None:
@@ -56,7 +58,7 @@ def test_one_that_fails_is_never_the_reason(story: list[tuple[str, Value]]) -> N
     found = bench(3, 2, above=20, deadband=4)
     before: bool | None = None
     for name, value in story:
-        after = found.after(1, **{name: value})
+        after = found.after(1, Quality.GOOD, **{name: value})
         if value is None:
             assert after is None or after is before
         before = after
