@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
 from agent.core.model import Instant, Quality, Sample, Value
@@ -28,6 +29,22 @@ class Memory(Protocol):
 
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take up what ``save`` returned; without ``same_boot`` its monotonic times mean nothing. Raises ValueError."""
+
+
+Load = Callable[[Any, Any, bool], None]
+
+
+def careful(load: Load) -> Load:
+    """Let a memory's ``load`` raise ValueError for whatever is wrong with the data; the memory is then of no use."""
+
+    @wraps(load)
+    def guarded(memory: Any, saved: Any, same_boot: bool) -> None:
+        try:
+            load(memory, saved, same_boot)
+        except (AttributeError, LookupError, OverflowError, TypeError) as error:
+            raise ValueError(f"not what a {type(memory).__name__} saves: {error}") from error
+
+    return guarded
 
 
 class Condition:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from agent.core.model import Instant, Sample
-from rules.condition import is_good, number
+from rules.condition import careful, is_good, number
 
 _RAW = 15
 """Samples within one step that its median is taken of; more come too close together to tell more."""
@@ -32,7 +32,8 @@ class Trace:
 
     def __init__(self, window_s: float, steps: int, hold_s: float | None = None) -> None:
         self.window_s, self.step_s = window_s, window_s / steps
-        self.marks: deque[Mark] = deque(maxlen=steps + 2)
+        self.marks: deque[Mark] = deque(maxlen=2 * steps)
+        self._doubtful = 0
         self._hold_s = window_s / 4 if hold_s is None else hold_s
         self._raw: list[Mark] = []
         self._closed_s = -float("inf")
@@ -61,12 +62,13 @@ class Trace:
     @property
     def is_good(self) -> bool:
         """Whether every sample in it was GOOD."""
-        return all(mark.good for mark in self.marks)
+        return not self._doubtful
 
     def save(self) -> dict[str, Any]:
         """Return it as JSON data; the step that has just begun is left out."""
         return {"marks": [list(mark) for mark in self.marks], "received_s": self._received_s if self.marks else None}
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; on another boot there is nothing to take."""
         if not isinstance(saved, dict) or not isinstance(saved.get("marks"), list):
@@ -74,6 +76,7 @@ class Trace:
         if same_boot and saved["marks"]:
             marks = [Mark(float(at_s), float(value), bool(good)) for at_s, value, good in saved["marks"]]
             self.marks.extend(marks)
+            self._doubtful = sum(not mark.good for mark in self.marks)
             self._closed_s = self._last_s = self.marks[-1].at_s
             self._received_s = float(saved["received_s"])
 
@@ -88,14 +91,16 @@ class Trace:
         self._raw.append(raw)
         if not is_over:
             return False
-        self.marks.append(_middle(self._raw))
+        mark = _middle(self._raw)
+        self.marks.append(mark)
+        self._doubtful += not mark.good
         self._closed_s = raw.at_s
         self._raw = []
         return True
 
     def _forget(self, now_s: float) -> None:
         while self.marks and now_s - self.marks[0].at_s > self.window_s:
-            self.marks.popleft()
+            self._doubtful -= not self.marks.popleft().good
 
 
 def finite(sample: Sample | None) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from statistics import median
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo, Sample
 from agent.core.ports import Facts
-from rules.condition import UNKNOWN, Condition, Verdict, is_good, sure
+from rules.condition import UNKNOWN, Condition, Verdict, careful, is_good, sure
 from rules.language import Message, SingleOptions
 from rules.normal import DAY, WEEK, Normal, Usual, hour_of
 from rules.trace import Mark, Trace, finite
@@ -28,12 +28,14 @@ _NOW, _BEFORE = 10, 30
 """Minutes that are now, and minutes before them: a step is the difference of their medians."""
 _LEAST_MINUTES = 30
 """An hour of which fewer minutes are known is not learnt and not judged for drift."""
+_NEAR = 15
+"""Minutes by which what happens every day may come early or late."""
 _CLOCK_STEP_S = 60.0
 """A wall clock that moves by more against the monotonic one makes the hour one to leave out."""
 _Z = 5.0
 _STEPS = 3.0
 """A step must be so many times the largest that is usual at that hour."""
-_SLACK, _DRIFTED, _CLIP = 1.0, 30.0, 4.0
+_SLACK, _DRIFTED, _CLIP = 1.0, 48.0, 4.0
 """CUSUM of the hours (Page 1954), in standard deviations: what is beyond the slack adds up, an odd hour clipped."""
 _EASE = 0.7
 """Once tripped, a detector holds until it is below so much of its threshold."""
@@ -59,6 +61,8 @@ class AnomalyMemory:
         self.offset_s: float | None = None
         self.usual: Usual | None = None
         """What is usual now; None before enough was learnt, and while nobody knows the hour."""
+        self.near: list[Usual] = []
+        """What is usual at the hours around, of which one has just ended or is about to begin."""
         self.level: float | None = None
         self.change: float | None = None
 
@@ -72,6 +76,7 @@ class AnomalyMemory:
             "drift": [self.up, self.down, self.lasting],
         }
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; the normal is kept on another boot, the last minutes are not."""
         if not isinstance(saved, dict) or not {"trace", "normal", "anchor", "drift"} <= saved.keys():
@@ -165,7 +170,7 @@ class AnomalyCondition(Condition):
         if not is_good(sample):
             memory.spoilt = memory.spoilt or "a value was not good"
         memory.minutes.append(memory.trace.marks[-1].value)
-        memory.usual = self._usual(memory, now)
+        self._look_up(memory, now)
         memory.level, memory.change = _recent(list(memory.trace.marks))
         memory.largest = max(memory.largest, abs(memory.change or 0.0))
         memory.found["hour"], memory.found["step"] = self._look(memory)
@@ -209,15 +214,15 @@ class AnomalyCondition(Condition):
         memory.lasting += (away - memory.lasting) / _DAY_HOURS
 
     def _look(self, memory: AnomalyMemory) -> tuple[bool | None, bool | None]:
-        """Return whether the level is unusual for the hour, and whether it has stepped."""
-        usual = memory.usual
-        if usual is None or memory.level is None:
+        """Return whether the level fits none of the hours around, and whether it has stepped."""
+        if memory.usual is None or memory.level is None:
             return None, None
-        reach = max(_Z * usual.scale, self.least) * _eased(memory, "hour")
-        unusual = abs(memory.level - usual.level) >= reach
+        eased = _eased(memory, "hour")
+        reaches = [(usual, max(_Z * usual.scale, self.least) * eased) for usual in memory.near]
+        unusual = all(abs(memory.level - usual.level) >= reach for usual, reach in reaches)
         if memory.change is None:
             return unusual, None
-        limit = max(_STEPS * usual.step, self.least) * _eased(memory, "step")
+        limit = max(_STEPS * memory.usual.step, self.least) * _eased(memory, "step")
         return unusual, abs(memory.change) >= limit
 
     def _drifts(self, memory: AnomalyMemory, now: Instant) -> bool | None:
@@ -226,10 +231,16 @@ class AnomalyCondition(Condition):
         eased = _eased(memory, "drift")
         return max(memory.up, memory.down) >= _DRIFTED * eased and abs(memory.lasting) >= self.least * eased
 
-    def _usual(self, memory: AnomalyMemory, now: Instant) -> Usual | None:
+    def _look_up(self, memory: AnomalyMemory, now: Instant) -> None:
+        """Look up what is usual now, and shortly before and after: a shift begins a little early or late."""
+        memory.usual, memory.near = None, []
         if not memory.anchor or not clock_was_set(now.utc) or memory.spoilt == _CLOCK_SET:
-            return None
-        return memory.normal.usual(memory.normal.bin(now.utc))
+            return
+        normal = memory.normal
+        memory.usual = normal.usual(normal.bin(now.utc))
+        bins = {normal.bin(now.utc + timedelta(minutes=minutes)) for minutes in (-_NEAR, 0, _NEAR)}
+        found = [normal.usual(bin_) for bin_ in bins]
+        memory.near = [usual for usual in found if usual is not None]
 
 
 def _recent(marks: list[Mark]) -> tuple[float | None, float | None]:

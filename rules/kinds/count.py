@@ -13,7 +13,7 @@ from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
 from rules.cel import CelCondition, expression_faults
-from rules.condition import Condition, Verdict
+from rules.condition import Condition, Verdict, careful
 from rules.language import Message, SingleOptions, Variable
 
 
@@ -25,12 +25,15 @@ class Tally:
         self.last: bool | None = None
         self.seen_s: float | None = None
         """Since when the input has been known without a gap; None: it is not known."""
+        self.calm = False
+        """It was quiet for long enough, and has been known since: what was before no longer counts."""
         self.sample_s: tuple[float, ...] = ()
 
     def save(self) -> dict[str, Any]:
         """Return it as JSON data."""
         return {"events": list(self.events), "last": self.last}
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; nobody looked in between, and on another boot its times mean nothing."""
         if not isinstance(saved, dict):
@@ -63,14 +66,14 @@ class CountCondition(Condition):
         verdict = self._when.judge(facts, None, False, now)
         self._take(memory, verdict.exceeded, facts, now.mono_s)
         found = self._found(memory, now.mono_s)
-        if held and memory.events and verdict.exceeded is not None and self._is_quiet(memory, now.mono_s):
+        if held and verdict.exceeded is not None and self._is_quiet(memory, now.mono_s):
             memory.events.clear()
+            memory.calm = True
             return Verdict(False, 0, verdict.degraded)
-        if held and not memory.events:
-            return Verdict(False if self._saw(memory, self._quiet_s, now.mono_s) else None, 0, verdict.degraded)
         if held or found >= self._count:
             return Verdict(True, found, verdict.degraded)
-        return Verdict(False if self._saw(memory, self._window_s, now.mono_s) else None, found, verdict.degraded)
+        whole = memory.calm or self._saw(memory, self._window_s, now.mono_s)
+        return Verdict(False if whole else None, found, verdict.degraded)
 
     def describe(self) -> str:
         """Return ``3 or more times trip within 10min, until quiet for 10min``."""
@@ -84,7 +87,7 @@ class CountCondition(Condition):
         yield f"{self._found(memory, now.mono_s)} of {self._count} within {format_duration(self._window_s)}"
         if memory.seen_s is None:
             yield "not known now, so nobody can count"
-        elif not self._saw(memory, self._window_s, now.mono_s):
+        elif not memory.calm and not self._saw(memory, self._window_s, now.mono_s):
             left_s = memory.seen_s + self._window_s - now.mono_s
             yield f"the window has not been seen whole yet; another {left_s:.0f} s"
         if memory.events:
@@ -93,7 +96,7 @@ class CountCondition(Condition):
     def _take(self, memory: Tally, truth: bool | None, facts: Facts, now_s: float) -> None:
         """Note what happened; after a gap a False that became True has risen at least once."""
         if truth is None:
-            memory.seen_s = None
+            memory.seen_s, memory.calm = None, False
             return
         if memory.seen_s is None:
             memory.seen_s = now_s
@@ -117,7 +120,7 @@ class CountCondition(Condition):
 
     def _is_quiet(self, memory: Tally, now_s: float) -> bool:
         """Tell whether nothing happened for long enough, all of it seen."""
-        is_over = now_s - memory.events[-1] >= self._quiet_s
+        is_over = not memory.events or now_s - memory.events[-1] >= self._quiet_s
         return is_over and self._saw(memory, self._quiet_s, now_s)
 
     def _saw(self, memory: Tally, seconds: float, now_s: float) -> bool:

@@ -12,7 +12,7 @@ from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo, Sample, Value
 from agent.core.ports import Facts
-from rules.condition import UNKNOWN, Condition, Verdict, firm, number
+from rules.condition import UNKNOWN, Condition, Verdict, careful, firm, number
 from rules.language import Message, SingleOptions
 from rules.values import State, States, in_words, is_one_of
 
@@ -32,6 +32,7 @@ class Course:
         """Return it as JSON data."""
         return {"command": self.command, "changed_s": self.changed_s, "apart_s": self.apart_s}
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up. On another boot the command stays, and nobody knows when it came."""
         if not isinstance(saved, dict):

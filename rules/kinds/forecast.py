@@ -18,7 +18,7 @@ from rules.language import Message, SingleOptions
 from rules.slopes import Line, fit
 from rules.trace import Trace, finite
 
-_STEPS = 40
+_STEPS = 36
 _SURE_Z = 3.29
 """To raise, the trend must differ from none with 99.9 %; it is held with 95 %, so that it does not flutter."""
 _HELD_Z = 1.96

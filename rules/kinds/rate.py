@@ -21,8 +21,8 @@ Per = Literal["s", "min", "h"]
 Direction = Literal["rising", "falling", "either"]
 _SECONDS: dict[Per, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _VERBS: dict[Direction, str] = {"rising": "rises", "falling": "falls", "either": "changes"}
-_STEPS = 20
-"""Marks in the window: 190 slopes, which are found in some 30 µs whenever there is a new mark."""
+_STEPS = 15
+"""Marks in the window: 105 slopes, found in some 25 µs whenever there is a new mark."""
 
 
 class RateMemory(Trace):

@@ -13,7 +13,7 @@ from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
 from rules.cel import CelCondition, expression_faults
-from rules.condition import UNKNOWN, Condition, Verdict, sure
+from rules.condition import UNKNOWN, Condition, Verdict, careful, sure
 from rules.language import Message, SingleOptions, Variable
 
 MOST_OBSERVATIONS = 400
@@ -24,18 +24,32 @@ class Observations:
     """The latest observations: when, whether it said so, and whether it was GOOD."""
 
     def __init__(self) -> None:
-        self.seen: deque[tuple[float, bool, bool]] = deque(maxlen=MOST_OBSERVATIONS + 1)
+        self.seen: deque[tuple[float, bool, bool]] = deque()
+        self.positive = self.doubtful = 0
         self.stamps: tuple[float, ...] = ()
 
     def save(self) -> list[tuple[float, bool, bool]]:
         """Return it as JSON data."""
         return list(self.seen)
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; on another boot there is none."""
         if not isinstance(saved, list):
             raise ValueError("a share remembers a list")
-        self.seen.extend((float(at), bool(positive), bool(good)) for at, positive, good in saved if same_boot)
+        for at_s, positive, good in saved if same_boot else ():
+            self.add((float(at_s), bool(positive), bool(good)))
+
+    def add(self, seen: tuple[float, bool, bool]) -> None:
+        """Append one observation."""
+        self.seen.append(seen)
+        self.positive += seen[1]
+        self.doubtful += not seen[2]
+
+    def drop(self, seen: tuple[float, bool, bool]) -> None:
+        """Count one no longer that was taken out."""
+        self.positive -= seen[1]
+        self.doubtful -= not seen[2]
 
 
 class ShareCondition(Condition):
@@ -62,11 +76,11 @@ class ShareCondition(Condition):
         if verdict.exceeded is not None:
             self._take(memory, verdict, facts, now.mono_s)
         while memory.seen and now.mono_s - memory.seen[0][0] >= self._window_s:
-            memory.seen.popleft()
+            memory.drop(memory.seen.popleft())
         if verdict.exceeded is None or len(memory.seen) < self._least:
             return UNKNOWN
-        share = self._found(memory) / len(memory.seen)
-        return sure(share >= self._share - 1e-9, round(share, 3), all(good for _, _, good in memory.seen))
+        share = memory.positive / len(memory.seen)
+        return sure(share >= self._share - 1e-9, round(share, 3), not memory.doubtful)
 
     def describe(self) -> str:
         """Return ``60 % or more of 5 or more observations of bare > 0 within 3s``."""
@@ -92,11 +106,9 @@ class ShareCondition(Condition):
         seen = (now_s, bool(verdict.exceeded), not verdict.degraded)
         if memory.seen and now_s - memory.seen[-1][0] < self._window_s / MOST_OBSERVATIONS:
             last = memory.seen.pop()
+            memory.drop(last)
             seen = (last[0], last[1] or seen[1], last[2] and seen[2])
-        memory.seen.append(seen)
-
-    def _found(self, memory: Observations) -> int:
-        return sum(positive for _, positive, _ in memory.seen)
+        memory.add(seen)
 
 
 class ShareOptions(SingleOptions):

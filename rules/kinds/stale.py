@@ -12,7 +12,7 @@ from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo, Quality, Sample
 from agent.core.ports import Facts
-from rules.condition import Condition, Verdict
+from rules.condition import Condition, Verdict, careful
 from rules.language import SingleOptions
 
 
@@ -26,6 +26,7 @@ class Heard:
         """Return it as JSON data."""
         return dict(self.good_s)
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:
         """Take it up; on another boot it begins anew."""
         if not isinstance(saved, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +10,9 @@ from pydantic import Field
 
 from agent.core.document import Where
 from agent.core.durations import Duration
-from agent.core.model import Instant, PointInfo
+from agent.core.model import Instant, PointInfo, Sample
 from agent.core.ports import Facts
-from rules.condition import Condition, Verdict, firm, number
+from rules.condition import Condition, Verdict, careful, is_good, number
 from rules.language import Message, SingleOptions
 from rules.values import States, in_words, is_one_of
 
@@ -27,6 +27,7 @@ class Votes:
         """Return it as JSON data."""
         return self.raised
 
+    @careful
     def load(self, saved: Any, same_boot: bool) -> None:  # noqa: ARG002 - it has no times
         """Take it up."""
         if not isinstance(saved, list) or len(saved) != len(self.raised):
@@ -57,12 +58,11 @@ class VotingCondition(Condition):
 
     def judge(self, facts: Facts, memory: Votes, held: bool, now: Instant) -> Verdict:  # noqa: ARG002 - each has its own
         """Count by Kleene's logic."""
-        votes = self._votes(facts, memory, now)
-        for index, vote in enumerate(votes):
-            if vote is not None:
-                memory.raised[index] = vote
+        samples = [facts.get(point, now.mono_s) for point in self.points]
+        votes = self._votes(samples, memory)
+        memory.raised = [before if vote is None else vote for vote, before in zip(votes, memory.raised, strict=True)]
         for_it, unknown = votes.count(True), votes.count(None)
-        degraded = unknown > 0 or any(self._is_doubtful(facts, point, now) for point in self.points)
+        degraded = not all(map(is_good, samples))
         if for_it >= self.needed:
             return Verdict(True, for_it, degraded)
         return Verdict(False if for_it + unknown < self.needed else None, for_it, degraded)
@@ -80,26 +80,22 @@ class VotingCondition(Condition):
     def explain(self, facts: Facts, memory: Votes, now: Instant) -> Iterator[str]:
         """Add how they vote."""
         yield from Condition.explain(self, facts, memory, now)
-        votes = self._votes(facts, memory, now)
+        votes = self._votes([facts.get(point, now.mono_s) for point in self.points], memory)
         found = {"for it": votes.count(True), "against": votes.count(False), "unknown": votes.count(None)}
         yield ", ".join(f"{count} {how}" for how, count in found.items()) + f"; {self.needed} are needed"
 
-    def _votes(self, facts: Facts, memory: Votes, now: Instant) -> list[bool | None]:
-        return [self._vote(facts, point, memory.raised[index], now) for index, point in enumerate(self.points)]
+    def _votes(self, samples: Sequence[Sample | None], memory: Votes) -> list[bool | None]:
+        return [self._vote(sample, raised) for sample, raised in zip(samples, memory.raised, strict=True)]
 
-    def _vote(self, facts: Facts, point: str, raised: bool, now: Instant) -> bool | None:
-        sample = facts.get(point, now.mono_s)
+    def _vote(self, sample: Sample | None, raised: bool) -> bool | None:
+        """Return one vote; an UNCERTAIN value may be one for it, and is none against it."""
         if self.states:
             vote = is_one_of(sample.value, self.states) if sample is not None else None
-            return None if vote is None else firm(vote, None, sample).exceeded
-        value = number(sample)
-        if value is None:
-            return None
-        limit = self.at - self.sign * self.deadband if raised else self.at
-        return firm((value - limit) * self.sign >= 0, value, sample).exceeded
-
-    def _is_doubtful(self, facts: Facts, point: str, now: Instant) -> bool:
-        return firm(True, None, facts.get(point, now.mono_s)).degraded
+        else:
+            value = number(sample)
+            limit = self.at - self.sign * self.deadband if raised else self.at
+            vote = None if value is None else (value - limit) * self.sign >= 0
+        return None if vote is False and not is_good(sample) else vote
 
 
 class VotingOptions(SingleOptions):
