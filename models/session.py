@@ -75,6 +75,8 @@ class CameraSession:
     async def prove(self) -> Sighting:
         """Have the worker judge a golden picture beside the camera's own. Raises NotConnected."""
         assert self._process.stdin is not None
+        if self._process.returncode is not None:
+            raise NotConnected("the vision worker does not run")
         if self._proof is None or self._proof.done():
             self._proof = asyncio.get_running_loop().create_future()
             self._process.stdin.write(b'{"proof": true}\n')

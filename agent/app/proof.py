@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from agent.annunciation import Annunciator
 from agent.annunciation.self_test import Tested, Tester
@@ -17,6 +17,7 @@ from agent.app.plan import Plan
 from agent.core.errors import NotConnected
 from agent.core.model import AlarmDefinition, EventDraft, Instant, Lane, Operator, Sample, Value
 from agent.core.ports import Clock, Facts, Provable, Recorder, Sighting
+from agent.pipeline import Pipeline
 from rules.engine import Engine
 from rules.rule import Rule
 
@@ -90,8 +91,8 @@ class _Frozen:
 class Prover:
     """Proves one camera at a time."""
 
-    def __init__(self, plan: Plan, live: Facts, tester: Tester, recorder: Recorder, clock: Clock) -> None:
-        self._plan, self._live, self._tester = plan, live, tester
+    def __init__(self, plan: Plan, pipeline: Pipeline, tester: Tester, recorder: Recorder, clock: Clock) -> None:
+        self._plan, self._pipeline, self._tester = plan, pipeline, tester
         self._recorder, self._clock = recorder, clock
         self._turn = asyncio.Lock()
 
@@ -141,7 +142,9 @@ class Prover:
         seen = {each.point: each.value for each in sighting.facts}
         stated = {f"{camera}.camera_ok": True, f"{camera}.online": True, **(options.assume if options else {}), **seen}
         now = self._clock.now()
-        return rehearse(concerned(self._plan.rules, seen), ShadowFacts(stated, self._live, now), now)
+        engine = cast(Engine, self._pipeline.engine)  # the pipeline knows it by its protocol
+        rules = concerned((slot.rule for slot in engine.slots.values()), seen)
+        return rehearse(rules, ShadowFacts(stated, self._pipeline.facts, now), now)
 
     async def _sound(self, raised: Raised, operator: Operator) -> list[Tested]:
         kinds = {output.name: output.kind for output in self._plan.outputs}

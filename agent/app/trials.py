@@ -30,7 +30,7 @@ class Trials:
         self._zone = time_zone(plan.site.gateway.timezone)
         options = plan.site.self_test or SelfTestOptions()
         self._self_test = SelfTest(options, self._zone, tester, recorder, state / "self_test.json")
-        self._prover = Prover(plan, pipeline.facts, tester, recorder, clock)
+        self._prover = Prover(plan, pipeline, tester, recorder, clock)
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield what must run."""

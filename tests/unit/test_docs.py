@@ -37,6 +37,22 @@ def test_the_samples_of_site_md_make_one_site(tmp_path: Path) -> None:
     assert {"gate.persons", "gate.walkway.no_helmet", "gate.camera_ok", "furnace.online"} <= set(plan.points)
 
 
+def test_the_samples_of_annunciation_md_go_with_those_of_site_md(tmp_path: Path) -> None:
+    added = samples("docs/annunciation.md", "yaml")
+    headings = {heading for sample in added for heading in re.findall(r"^(\w+):", sample, re.MULTILINE)}
+    site = [
+        sample
+        for sample in samples("docs/site.md", "yaml")
+        if not headings & set(re.findall(r"^(\w+):", sample, re.MULTILINE))
+    ]
+    (tmp_path / "site.yaml").write_text("\n".join([*site, *added]), encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    assert {"panel.held", "gateway.self_test", "gate.proof"} <= {rule.definition.id for rule in plan.rules}
+    assert plan.annunciation.patterns[Priority.P1].longest_sound == 180.0
+    assert [profile.name for profile in plan.annunciation.profiles] == ["night"]
+
+
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     site, rules = samples("README.md", "yaml")
     (tmp_path / "site.yaml").write_text(site, encoding="utf-8")
