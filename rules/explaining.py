@@ -161,5 +161,6 @@ def _left(deadline: Deadline, now: Instant) -> str:
 
 
 def _ago(moment: datetime, now: Instant) -> str:
-    passed_s = round((now.utc - moment).total_seconds())
-    return f"{format_duration(float(max(passed_s, 0)))} ago ({moment:%Y-%m-%d %H:%M:%S} UTC)"
+    passed_s = float(max(round((now.utc - moment).total_seconds()), 0))
+    passed = f"{format_duration(passed_s)} ago" if passed_s else "just now"
+    return f"{passed} ({moment:%Y-%m-%d %H:%M:%S} UTC)"

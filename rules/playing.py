@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from itertools import count
@@ -36,13 +36,13 @@ class TestFacts:
         self._limits_s = {id_: info.stale_after_s for id_, info in points.items() if info.stale_after_s is not None}
         self._told: set[str] = set()
 
-    def put(self, samples: Sequence[Sample]) -> list[Sample]:
-        """Take samples in; return those that say something new."""
+    def put(self, samples: Sequence[Sample], counted: Container[str] = ()) -> list[Sample]:
+        """Take samples in; return those that say something new, and all of ``counted`` points."""
         changed = []
         for sample in samples:
             before = self.get(sample.point, sample.received_s)
             self.latest[sample.point] = sample
-            if before is None or before[1:3] != sample[1:3] or sample.point in self._told:
+            if before is None or before[1:3] != sample[1:3] or sample.point in self._told or sample.point in counted:
                 changed.append(sample)
             self._told.discard(sample.point)
         return changed
@@ -162,7 +162,7 @@ class Player:
                 yield index * setting.every, begin + (setting.ramp - begin) * index / steps
 
     def _ingest(self, samples: Sequence[Sample]) -> None:
-        changed = self._facts.put(samples)
+        changed = self._facts.put(samples, self._engine.counted)
         self._note(self._engine.evaluate(self._facts, changed, self._clock.now()))
 
     def _act(self, step: StepOptions) -> Iterator[tuple[tuple[str | int, ...], str]]:

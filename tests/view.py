@@ -174,21 +174,15 @@ class FakeExplainer:
     async def explain(self, alarm: str) -> Explanation:
         if alarm != "gas.HH":
             raise KeyError(alarm)
-        return Explanation(
-            id=alarm,
-            name={"en": "Gas"},
-            consequence={},
-            response={},
-            state="unacknowledged",
-            rule=["room.gas at or above 40 %LEL"],
-            now=["unacknowledged"],
-            inputs=["room.gas = 41"],
-            timers=[],
-            removed=[],
-            why_not=[],
-            samples={},
-            events=[],
-        )
+        return {
+            "id": alarm, "name": {"en": "Gas"}, "consequence": {}, "response": {}, "state": "unacknowledged",
+            "rule": ["raised when room.gas at or above 40 %LEL"], "now": ["unacknowledged: active"],
+            "inputs": ["room.gas = 41.5, good, 0.3 s old"], "timers": [], "removed": [],
+            "why_not": ["it is raised"],
+            "samples": {"room.gas": [{"value": None, "quality": "bad", "reason": "timeout", "age_s": 2.0},
+                                     {"value": 41.5, "quality": "uncertain", "reason": None, "age_s": 0.3}]},
+            "events": [{"time": NOW, "data": {"action": "raised", "value": 41.5, "operator": None}}],
+        }  # fmt: skip
 
 
 class FakeView:

@@ -134,3 +134,12 @@ async def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(tmp_pat
     (tmp_path / "dead.sock").touch()
     async with serve(FakeView(), tmp_path / "dead.sock"):
         assert (tmp_path / "dead.sock").stat().st_mode & 0o777 == 0o660
+
+
+async def test_explains_an_alarm(http: aiohttp.ClientSession) -> None:
+    status, told = await answer(http.get("alarms/gas.HH/explanation"))
+    assert status == 200 and told["inputs"] == ["room.gas = 41.5, good, 0.3 s old"]
+    assert await answer(http.get("alarms/gas.H/explanation")) == (
+        404,
+        {"error": "there is no 'gas.H'; did you mean 'gas.HH'?"},
+    )
