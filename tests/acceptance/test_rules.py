@@ -21,9 +21,11 @@ MORE = "  - {id: more, kind: level, input: boiler.oxygen, name: More, limits: {H
 
 async def until_rules(plant: Plant, holds: Callable[[dict[str, Any]], bool], limit_s: float = 20.0) -> dict[str, Any]:
     async with asyncio.timeout(limit_s):
-        while not holds(found := await plant.ask("rules")):
+        while True:
+            found: dict[str, Any] = await plant.ask("rules")
+            if holds(found):
+                return found
             await asyncio.sleep(0.1)
-        return found
 
 
 async def occurrence(plant: Plant) -> tuple[str, str, int]:
