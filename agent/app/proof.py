@@ -7,7 +7,7 @@ outputs of the alarm that they raise are switched on as a test. Live facts and a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,10 +88,18 @@ class _Frozen:
 
 
 class Prover:
-    """Proves one camera at a time."""
+    """Proves one camera at a time. ``rules`` returns those that run now: they may be swapped."""
 
-    def __init__(self, plan: Plan, live: Facts, tester: Tester, recorder: Recorder, clock: Clock) -> None:
-        self._plan, self._live, self._tester = plan, live, tester
+    def __init__(
+        self,
+        plan: Plan,
+        rules: Callable[[], Iterable[Rule]],
+        live: Facts,
+        tester: Tester,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
+        self._plan, self._rules, self._live, self._tester = plan, rules, live, tester
         self._recorder, self._clock = recorder, clock
         self._turn = asyncio.Lock()
 
@@ -141,7 +149,7 @@ class Prover:
         seen = {each.point: each.value for each in sighting.facts}
         stated = {f"{camera}.camera_ok": True, f"{camera}.online": True, **(options.assume if options else {}), **seen}
         now = self._clock.now()
-        return rehearse(concerned(self._plan.rules, seen), ShadowFacts(stated, self._live, now), now)
+        return rehearse(concerned(self._rules(), seen), ShadowFacts(stated, self._live, now), now)
 
     async def _sound(self, raised: Raised, operator: Operator) -> list[Tested]:
         kinds = {output.name: output.kind for output in self._plan.outputs}
