@@ -138,7 +138,7 @@ class Pipeline:
         before, self.engine = self.engine, engine
         told = list(self._events(adopted, engine, before))
         self.operations.note(adopted, {**before.definitions, **engine.definitions}, now)
-        changes = engine.evaluate(self.facts, None, now)
+        changes = engine.evaluate(self.facts, (), now)
         self.refresh(now)  # siren before disk; and of nothing that is only half done
         self._recorder.record(told, [change.alarm for change in adopted])
         self._apply(changes, now)

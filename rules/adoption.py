@@ -25,9 +25,10 @@ def carried(alarm: Alarm, before: Rule, after: Rule, now: Instant) -> Alarm:
     return alarm
 
 
-def same_condition(one: Rule, other: Rule) -> bool:
-    """Tell whether what one remembers is of use to the other."""
-    return one.fingerprint == other.fingerprint
+def same_verdict(one: Slot, other: Slot) -> bool:
+    """Tell whether both make the same of the same facts, so that the other need not look at once."""
+    same = one.rule.fingerprint == other.rule.fingerprint and one.rule.timing == other.rule.timing
+    return same and _outer(one) == _outer(other) and same_design(one, other)
 
 
 def same_design(one: Slot, other: Slot) -> bool:
@@ -76,6 +77,10 @@ def _re_alarm(alarm: Alarm, timing: Timing, now: Instant) -> Deadline | None:
         return None
     again = Deadline.after(timing.re_alarm_s, now)
     return min(alarm.re_alarm, again) if alarm.re_alarm is not None else again
+
+
+def _outer(slot: Slot) -> str:
+    return slot.outer.alarm.id if slot.outer is not None else ""
 
 
 def _design(slot: Slot) -> tuple[object, ...]:

@@ -111,11 +111,14 @@ class Engine:
         """Take over alarms, timers and memories from the engine that ran before, by id.
 
         A memory is taken over only if the condition is the same, a suppression only if its design is. An alarm
-        whose rule is gone is told as removed. Nothing is judged here: let ``evaluate`` do so next.
+        whose rule is gone is told as removed. Nothing is judged here: the next ``evaluate`` looks at the rules that
+        are not what they were.
         """
         changes: list[Change] = []
         for id_, slot in self._slots.items():
             old = before._slots.get(id_)
+            if old is None or id_ in before._again:
+                self._again[id_] = slot
             if old is not None:
                 self._take_over(old, slot, now, changes)
         gone = (slot for id_, slot in before._slots.items() if id_ not in self._slots)
@@ -125,10 +128,12 @@ class Engine:
     def _take_over(self, old: Slot, slot: Slot, now: Instant, changes: list[Change]) -> None:
         alarm = adoption.carried(old.alarm, old.rule, slot.rule, now)
         self._set(slot, alarm)
-        if adoption.same_condition(old.rule, slot.rule):
+        if old.rule.fingerprint == slot.rule.fingerprint:
             slot.memory = old.memory
-        if alarm != old.alarm:
+        if alarm is not old.alarm:
             changes.append(Change(alarm))
+        if not adoption.same_verdict(old, slot):
+            self._again[alarm.id] = slot
         if not adoption.same_design(old, slot):
             if alarm.suppressed is not None:
                 self._put(slot, *removal.unsuppress(alarm, slot.rule.timing, now), now, None, changes)

@@ -7,9 +7,9 @@ outputs of the alarm that they raise are switched on as a test. Live facts and a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from agent.annunciation import Annunciator
 from agent.annunciation.self_test import Tested, Tester
@@ -17,7 +17,6 @@ from agent.app.plan import Plan
 from agent.core.errors import NotConnected
 from agent.core.model import AlarmDefinition, EventDraft, Instant, Lane, Operator, Sample, Value
 from agent.core.ports import Clock, Facts, Provable, Recorder, Sighting
-from agent.pipeline import Pipeline
 from rules.engine import Engine
 from rules.rule import Rule
 
@@ -89,10 +88,18 @@ class _Frozen:
 
 
 class Prover:
-    """Proves one camera at a time."""
+    """Proves one camera at a time. ``rules`` returns those that run now: they may be swapped."""
 
-    def __init__(self, plan: Plan, pipeline: Pipeline, tester: Tester, recorder: Recorder, clock: Clock) -> None:
-        self._plan, self._pipeline, self._tester = plan, pipeline, tester
+    def __init__(
+        self,
+        plan: Plan,
+        rules: Callable[[], Iterable[Rule]],
+        live: Facts,
+        tester: Tester,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
+        self._plan, self._rules, self._live, self._tester = plan, rules, live, tester
         self._recorder, self._clock = recorder, clock
         self._turn = asyncio.Lock()
 
@@ -142,9 +149,7 @@ class Prover:
         seen = {each.point: each.value for each in sighting.facts}
         stated = {f"{camera}.camera_ok": True, f"{camera}.online": True, **(options.assume if options else {}), **seen}
         now = self._clock.now()
-        engine = cast(Engine, self._pipeline.engine)  # the pipeline knows it by its protocol
-        rules = concerned((slot.rule for slot in engine.slots.values()), seen)
-        return rehearse(rules, ShadowFacts(stated, self._pipeline.facts, now), now)
+        return rehearse(concerned(self._rules(), seen), ShadowFacts(stated, self._live, now), now)
 
     async def _sound(self, raised: Raised, operator: Operator) -> list[Tested]:
         kinds = {output.name: output.kind for output in self._plan.outputs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agent.annunciation.self_test import SelfTest, SelfTestOptions, Tester
 from agent.app.plan import Plan
@@ -16,6 +16,8 @@ from agent.core.ports import Clock, Recorder
 from agent.outputs import Output
 from agent.pipeline import Pipeline
 from agent.supervisor import Leaf
+from rules.engine import Engine
+from rules.rule import Rule
 
 _LOOK_S = 1.0
 
@@ -30,7 +32,7 @@ class Trials:
         self._zone = time_zone(plan.site.gateway.timezone)
         options = plan.site.self_test or SelfTestOptions()
         self._self_test = SelfTest(options, self._zone, tester, recorder, state / "self_test.json")
-        self._prover = Prover(plan, pipeline, tester, recorder, clock)
+        self._prover = Prover(plan, lambda: _running(pipeline), pipeline.facts, tester, recorder, clock)
 
     def leaves(self) -> Iterator[Leaf]:
         """Yield what must run."""
@@ -61,3 +63,8 @@ class Trials:
                 done = now.utc
                 await self.prove(None, Operator("proof-test", "schedule"))
             await asyncio.sleep(_LOOK_S)
+
+
+def _running(pipeline: Pipeline) -> Iterator[Rule]:
+    """Yield the rules that run now: they may have been swapped since the start."""
+    return (slot.rule for slot in cast(Engine, pipeline.engine).slots.values())

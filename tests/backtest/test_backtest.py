@@ -25,7 +25,9 @@ from agent.pipeline import rounds
 from agent.reports import alarm_event
 from rules.engine import Engine
 from rules.kinds.condition import ConditionOptions
+from rules.kinds.count import CountOptions
 from rules.kinds.level import LevelOptions
+from rules.kinds.rate import RateOptions
 from rules.rule import Rule
 from tests.rulesets.rig import compile_rules, gas, text
 
@@ -58,6 +60,21 @@ def rules() -> list[Rule]:
         LevelOptions.model_validate({**level, "limits": limits}),
         LevelOptions.model_validate(low),
         ConditionOptions.model_validate({**cel, "priority": "P2", "on_delay": "1s"}),
+        CountOptions.model_validate(
+            {
+                **cel,
+                "id": "n",
+                "inputs": {"a": "p.a"},
+                "when": "a > 4.0",
+                "priority": "P4",
+                "count": 3,
+                "of": "samples",
+                "window": "10s",
+            }
+        ),
+        RateOptions.model_validate(
+            {"id": "r", "name": "R", "input": "p.b", "at": 30, "window": "4s", "priority": "P3"}
+        ),
     )
     return [rule for options in made for rule in options.compile(INFOS)]
 
@@ -84,7 +101,7 @@ def plainly(samples: Sequence[Sample]) -> dict[str, list[Span]]:
     for moment_s in moments:
         pass_time(moment_s)
         for batch in rounds([each for each in samples if each.received_s == moment_s]):
-            changed = facts.update(batch)
+            changed = facts.update(batch, engine.counted)
             if changed:
                 heard.hear(engine.evaluate(facts, changed, at(moment_s)), moment_s)
     pass_time(moments[-1])

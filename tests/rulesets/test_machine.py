@@ -135,6 +135,7 @@ class Swapping(RuleBasedStateMachine):
             self._ingest(point, value)
 
     def _swap(self, chosen: dict[str, Spec]) -> None:
+        self.pipeline.timers()  # what an operator's act has left for the next look is not the swap's doing
         before, siren = self.pipeline.engine, self.pipeline.annunciator.wanted["siren"]
         old, now = before.alarms, self.clock.now()
         engine = Engine(rules_of(chosen))

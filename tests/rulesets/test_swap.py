@@ -104,6 +104,20 @@ async def test_the_less_severe_limit_takes_over_when_the_other_is_removed(tmp_pa
     assert rig.pipeline.annunciator.wanted["yellow"] == "flash"
 
 
+async def test_what_was_left_for_the_next_look_is_looked_at(tmp_path: Path) -> None:
+    both = gas().replace(
+        "H: {at: 20, priority: P2}", "H: {at: 20, priority: P3}, HH: {at: 40, priority: P3, latch: true}"
+    )
+    rig = Rig(tmp_path, both)
+    await rig.look()
+    rig.gas(50)
+    rig.gas(25)
+    rig.pipeline.acknowledge("gas.HH", LI)  # it is reset, and the less severe limit comes back at the next look
+    assert not rig.alarm().active
+    await rig.edit(both, ELSE)
+    assert rig.alarm().active
+
+
 async def test_an_urgent_alarm_is_not_removed_in_passing(tmp_path: Path) -> None:
     rig = Rig(tmp_path, gas())
     await rig.look()

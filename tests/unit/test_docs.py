@@ -89,7 +89,15 @@ def commands(document: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/commissioning.md", "docs/install.md", "docs/operating.md", "drivers/README.md"]
+    "document",
+    [
+        "README.md",
+        "docs/commissioning.md",
+        "docs/install.md",
+        "docs/operating.md",
+        "drivers/README.md",
+        "docs/rules-change.md",
+    ],
 )
 def test_every_command_of_the_documents_is_one(document: str) -> None:
     group = typer.main.get_command(app)

@@ -28,6 +28,7 @@ class Player:
     def __init__(self, engines: Sequence[Engine], points: Sequence[PointInfo], started_at: datetime, heard: Heard):
         self._engines, self._heard, self._started_at = tuple(engines), heard, started_at
         self._named = frozenset(point for engine in engines for point in engine.points)
+        self._counted = frozenset(point for engine in engines for point in engine.counted)
         self._facts = FactTable([info for info in points if info.id in self._named])
         self._sweep_s = SWEEP_S
         self._next_s = 0.0
@@ -73,12 +74,12 @@ class Player:
         if not noteworthy:
             self._facts.note(group)
         elif len({sample[0] for sample in group}) == len(group):
-            changed = self._facts.update(noteworthy)
+            changed = self._facts.update(noteworthy, self._counted)
             self._facts.note(group)
             self._judge(changed, moment_s)
         else:
             for each in rounds(group):
-                self._judge(self._facts.update(each), moment_s)
+                self._judge(self._facts.update(each, self._counted), moment_s)
 
     def _judge(self, changed: Sequence[Sample], moment_s: float) -> None:
         if changed:
