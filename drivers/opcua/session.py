@@ -15,7 +15,7 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Sample, Value
 from agent.core.ports import Clock, Offer
 from drivers.opcua.browsing import browse
-from drivers.opcua.calls import UNREADABLE, Calls
+from drivers.opcua.calls import UNREADABLE, Calls, plainly
 from drivers.opcua.conditions import Conditions
 from drivers.opcua.device import OpcUaDevice
 from drivers.opcua.items import Item, Items
@@ -116,8 +116,10 @@ class OpcUaSession:
         """Say good-bye if the server listens, and close the socket in any case."""
         try:
             async with asyncio.timeout(0.7):
-                await self._client.disconnect()
+                await plainly(self._client.disconnect())
         except TimeoutError:
+            return
+        finally:
             self._client.disconnect_socket()
 
     async def _begin(self) -> Sequence[Sample]:
