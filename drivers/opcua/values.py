@@ -105,8 +105,7 @@ def to_variant(value: Value, kind: ua.VariantType, scaling: Scaling) -> ua.Varia
     if form is None:
         raise ValueError(f"{value!r} cannot be written to a node of type {kind.name}")
     try:
-        raw = scaling.invert(value)
-        number = raw if kind in _FLOATS else round(raw)
+        number = scaling.invert(value) if kind in _FLOATS else scaling.invert_whole(value)
         struct.pack(f"<{form}", number)
     except (struct.error, OverflowError):
         raise ValueError(f"{value!r} does not fit into {kind.name}") from None

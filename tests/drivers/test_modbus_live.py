@@ -20,7 +20,7 @@ from agent.core.model import Quality, Sample
 from agent.core.ports import Driver, Session
 from drivers import REGISTRY
 from drivers.modbus.schedule import ISOLATE_S
-from tests.drivers.rigs import Rig, Silent, libmodbus
+from tests.drivers.rigs import Proxy, Rig, Silent, libmodbus
 from tests.servers.process import free_port
 
 KIND = REGISTRY["modbus-tcp"]
@@ -73,6 +73,24 @@ class Plant:
             return ExcCodes.ILLEGAL_VALUE
         spoiled = (each for register, each in self.spoiled.items() if address <= register < address + count)
         return next(spoiled, None)
+
+
+class Renumbering(Proxy):
+    """Answers under unit 255, as some gateways do."""
+
+    def _passed(self, data: bytes, is_answer: bool) -> bytes:
+        return data[:6] + b"\xff" + data[7:] if is_answer else data
+
+
+@pytest.mark.server
+async def test_who_answers_instead_is_told(real: Rig) -> None:
+    async with Renumbering(real.server.port) as port:
+        session = await driver(port, holding(7)).connect()
+        with pytest.raises(
+            NotConnected, match=r"no answer from unit 1 .*, but unit 255 answered; is 'unit: 255' meant"
+        ):
+            await session.read()
+        await session.close()
 
 
 @asynccontextmanager
