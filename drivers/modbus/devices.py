@@ -14,7 +14,7 @@ from agent.core.secrets import File
 from drivers.modbus.modules import Module
 from drivers.modbus.options import ModbusPoint
 
-LINE = ("framing", "tls", "baudrate", "parity", "stop_bits", "data_bits", "rs485")
+LINE = ("framing", "tls", "baudrate", "parity", "stop_bits", "data_bits", "rs485", "echo")
 """Options that all devices on one line must have alike."""
 _UNSTABLE = re.compile(r"/dev/tty(USB|ACM)\d+")
 
@@ -120,6 +120,7 @@ class ModbusSerialDevice(ModbusDevice):
     stop_bits: Literal[1, 2] = 1
     data_bits: Literal[7, 8] = 8
     rs485: bool = Field(default=False, description="let the kernel switch the direction of a half-duplex line")
+    echo: bool = Field(default=False, description="the adapter hears what it sends; that is taken out again")
     unit: int = Field(default=1, ge=1, le=247)
 
     @property
