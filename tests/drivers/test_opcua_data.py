@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import structlog
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
 from asyncua.ua.status_codes import StatusCodes
@@ -24,7 +23,6 @@ from agent.core.model import Instant, Quality, Sample
 from agent.core.ports import Browsable, Offer
 from drivers import REGISTRY
 from drivers.opcua import watch
-from drivers.opcua.calls import Calls
 from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.session import OpcUaSession
 from drivers.opcua.subscription import Subscription
@@ -131,59 +129,6 @@ async def test_one_element_of_an_array_is_written(real: Rig) -> None:
             samples = {sample.point: sample.value for sample in await live.fetch(["plc.one", "plc.all"])}
             assert samples == {"plc.one": 42.0, "plc.all": 1.0}
             await live.write("plc.one", 2.0)
-
-
-@pytest.mark.server
-async def test_changes_within_a_deadband_are_not_sent(real: Rig) -> None:
-    points: dict[str, dict[str, object]] = {
-        "still": {"node": NODE + "SetPoint", "deadband": 5, "writable": True},
-    }
-    async with session(real, points) as live:
-        await live.write("plc.still", 0)
-        await news(live, 0.5)
-        for value in (2, 3, 20):
-            await live.write("plc.still", value)
-            await asyncio.sleep(0.2)
-        assert [sample.value for sample in await news(live, 0.5)] == [20]
-
-
-@pytest.mark.server
-async def test_a_filter_that_the_server_refuses_costs_the_point_nothing(real: Rig) -> None:
-    points: dict[str, dict[str, object]] = {
-        "text": {"node": NODE + "Text", "deadband": 5},
-        "level": {"node": NODE + "Level", "deadband": "5%"},
-    }
-    async with session(real, points) as live:
-        with structlog.testing.capture_logs() as logs:
-            found = [*await live.read(), *await news(live, 1.0)]
-        assert {sample.value for sample in found} == {"PUMP", 7.0}, "node-opcua takes deadbands of numbers only"
-        assert [each["log_level"] for each in logs if "refuses deadband" in each["event"]] == ["warning"]
-
-
-@pytest.mark.server
-async def test_a_deadband_that_the_server_refuses_is_applied_here(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = Calls.create_items
-
-    async def picky(
-        self: Calls, subscription: int, requests: Sequence[ua.MonitoredItemCreateRequest]
-    ) -> list[ua.MonitoredItemCreateResult]:
-        if not any(request.RequestedParameters.Filter for request in requests):
-            return await create(self, subscription, requests)
-        refusal = ua.StatusCode(ua.UInt32(StatusCodes.BadMonitoredItemFilterUnsupported))
-        return [ua.MonitoredItemCreateResult(StatusCode=refusal) for _ in requests]
-
-    monkeypatch.setattr(Calls, "create_items", picky)
-    points: dict[str, dict[str, object]] = {
-        "still": {"node": NODE + "SetPoint", "deadband": 5, "writable": True},
-        "status": {"node": NODE + "Big", "trigger": "status"},
-    }
-    async with session(real, points) as live:
-        await live.write("plc.still", 0)
-        await news(live, 0.5)
-        for value in (2, 5, 20):
-            await live.write("plc.still", value)
-            await asyncio.sleep(0.2)
-        assert [sample.value for sample in await news(live, 0.5)] == [20]
 
 
 @pytest.mark.server
