@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -162,6 +163,7 @@ class _Reader:
         if gateway is not None:
             self._doc.context["state"] = self._placed(gateway).state
         devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
+        self._lines(devices)
         cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
         outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}
         self._shared(outputs, devices)
@@ -208,6 +210,17 @@ class _Reader:
             if fault := options.point_fault(point):
                 self._fault((*where, "points", name), fault)
         return DeviceConfig(id_, kind, options, points)
+
+    def _lines(self, devices: Mapping[str, DeviceConfig]) -> None:
+        """Devices on one line must want the same of it: none but the first could connect."""
+        first: dict[str, tuple[str, Mapping[str, object]]] = {}
+        for id_, device in devices.items():
+            line, own = device.options.line()
+            other, settings = first.setdefault(line, (id_, own)) if line else (id_, own)
+            for key in (key for key in own if own[key] != settings.get(key)):
+                what = f"{key!r} is {_shown(own[key])} here and {_shown(settings.get(key))} of {other!r}"
+                what += f", and both share {line}; give devices on one line the same"
+                self._fault(("devices", id_, key), what)
 
     def _heartbeat(self, device: str, name: str) -> None:
         known = self._point_names.get(f"{device}.{name}")
@@ -373,6 +386,13 @@ class _Reader:
 
     def _fault(self, where: Where, message: str, *, at_key: bool = False) -> None:
         self.faults.append(self._doc.fault(where, message, at_key=at_key))
+
+
+def _shown(value: object) -> str:
+    """Return a setting as the file has it, and what is a mapping in a word."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return json.dumps(value) if value is not None else "not given"
+    return "another one"
 
 
 def _chain(name: str, outputs: Mapping[str, OutputOptions]) -> list[str]:

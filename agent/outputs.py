@@ -27,6 +27,8 @@ CYCLE_S = 0.5
 """Longest time between two read-backs."""
 MISMATCH_LIMIT_S = 3.0
 """How long an output may differ from what is wanted before it counts as failed (FIELD §5.3, 17)."""
+COIL_AFTER = 3
+"""Beats in a row at which a heartbeat took only 0 or 1: it is a coil, and no other number is tried any more."""
 
 
 @dataclass
@@ -77,19 +79,39 @@ class Heartbeat:
     def __init__(self, point: str, is_alive: Callable[[], bool]) -> None:
         self._point, self._is_alive = point, is_alive
         self._count = 0
-        self._modulo = 10_000
+        self._switched = 0
+        """How many beats in a row only 0 or 1 was taken."""
+        self._is_refused = False
 
     async def beat(self, session: Session) -> None:
-        """Count up. Raises NotConnected."""
+        """Count up; what is refused is tried again at the next beat. Raises NotConnected."""
         if not self._is_alive():
             return
-        self._count = (self._count + 1) % self._modulo
-        try:
-            await session.write(self._point, self._count)
-        except Refused as error:
-            if self._modulo == 2:
-                raise NotConnected(f"the heartbeat {self._point} is refused: {error}") from error
-            self._modulo = 2  # a coil takes 0 and 1 only
+        self._count = (self._count + 1) % 10_000
+        if self._switched >= COIL_AFTER:
+            refusal = await _refusal(session, self._point, self._count % 2)
+        elif refusal := await _refusal(session, self._point, self._count):
+            refusal = await self._switch(session) if self._count > 1 else refusal
+        else:
+            self._switched = 0
+        if bool(refusal) is not self._is_refused:
+            self._is_refused = bool(refusal)
+            log.warning("heartbeat refused" if refusal else "heartbeat taken again", point=self._point, reason=refusal)
+
+    async def _switch(self, session: Session) -> str:
+        """Write 0 or 1, which is all that a coil takes; a device that was only busy takes the next count."""
+        refusal = await _refusal(session, self._point, self._count % 2)
+        self._switched += not refusal
+        return refusal
+
+
+async def _refusal(session: Session, point: str, value: Value) -> str:
+    """Write, and return why the device did not take it, empty if it did. Raises NotConnected."""
+    try:
+        await session.write(point, value)
+    except Refused as error:
+        return str(error) or "refused"
+    return ""
 
 
 class OutputBus:

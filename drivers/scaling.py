@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 
 from agent.core.model import Value
 from agent.core.options import PointOptions
+
+_NOISE = 1e-6
+"""By so much a number may miss a whole one that it stands for: 0.1 * 3 / 0.1 is 3.0000000000000004."""
 
 
 class Scaling:
@@ -60,6 +64,21 @@ class Scaling:
         if not math.isfinite(raw):
             raise ValueError(f"{value!r} is beyond what 'scale' lets pass")
         return raw
+
+    def invert_whole(self, value: Value) -> int:
+        """Return the whole raw number. Raises ValueError as ``invert`` does, and for what would have to be rounded."""
+        raw = self.invert(value)
+        nearest = round(raw)
+        if abs(raw - nearest) > max(_NOISE, self._doubt(value)):
+            below, above = (self._linear(end) if self._is_linear else end for end in (math.floor(raw), math.ceil(raw)))
+            raise ValueError(f"{value!r} is no whole number of the device's; write {below:.12g} or {above:.12g}")
+        return nearest
+
+    def _doubt(self, value: Value) -> float:
+        """Return by how much the inverse may be off, as floats have only so many digits."""
+        if not self._is_linear or not isinstance(value, int | float):
+            return 0.0
+        return 8 * sys.float_info.epsilon * (abs(value) + abs(self._offset)) / abs(self._scale)
 
     def _linear(self, raw: int | float) -> int | float:
         value = raw * self._scale + self._offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket as sockets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -125,13 +126,23 @@ async def _stream(request: web.Request) -> web.StreamResponse:
             done, _ = await asyncio.wait([coming], timeout=_HEARTBEAT_S)
             line = b": alive\n\n"
             if done:
-                line = b"data: " + json.dumps(coming.result(), ensure_ascii=False).encode() + b"\n\n"
+                line = b"data: " + _json(coming.result()) + b"\n\n"
                 coming = asyncio.ensure_future(anext(stream))
             await response.write(line)
     except ConnectionError:
         return response
     finally:
         coming.cancel()
+
+
+def _json(envelope: object) -> bytes:
+    """Return UTF-8; half a surrogate pair, which a device's text may hold and UTF-8 cannot, stays as its escape."""
+    text = json.dumps(envelope, ensure_ascii=False)
+    return text.encode() if text.isascii() else re.sub("[\ud800-\udfff]", _escape, text).encode()
+
+
+def _escape(half: re.Match[str]) -> str:
+    return f"\\u{ord(half[0]):04x}"
 
 
 _ROUTES = [

@@ -76,6 +76,8 @@ def recorded(path: Path) -> int:
         f"{head.site} {head.revision}, from {head.started_at:%Y-%m-%d %H:%M:%S} UTC, {format_duration(round(span_s))}"
     )
     tables.show(table)
+    if recording.gaps:
+        print(f"it is damaged in {recording.gaps} place(s); the samples there are lost, those behind are counted above")
     if recording.is_cut:
         print("what follows is missing or damaged: the recorder or its disk was cut off, or the file was changed")
     return 0

@@ -68,7 +68,7 @@ def _compare(
     before = heard[1] if len(heard) > 1 else None
     lacking = sets.not_judged(rules, recording.head)
     return Backtest(recording.head.started_at, recording.end_s, recording.samples, took_s, heard[0], before, lacking,
-                    recording.is_cut, tolerance_s)  # fmt: skip
+                    recording.is_cut, tolerance_s, recording.gaps)  # fmt: skip
 
 
 def _old(names: Sequence[str], recording: Recording, plan: Plan | None) -> Sequence[Rule]:

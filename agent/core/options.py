@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.core.durations import Duration
@@ -43,6 +45,13 @@ class DeviceOptions(Options):
     refresh: bool = Field(
         default=False, description="write every output at each cycle: for a module whose watchdog counts writes"
     )
+
+    def line(self) -> tuple[str, Mapping[str, object]]:
+        """Return the line that this device shares with others, and the options that all on it must have alike.
+
+        No name: it shares none.
+        """
+        return "", {}
 
     def point_fault(self, _point: PointOptions) -> str:
         """Return why a point does not go with this device, empty if it does."""

@@ -2,7 +2,8 @@
 
 A file is a line that names the format, and blocks behind it. A block is its length and CRC-32 (four
 octets each, little-endian) and compressed content; the first one is the head in JSON, each other one
-holds some thousand samples in columns. A file whose end is cut or spoiled is read up to there.
+holds some thousand samples in columns. What is spoiled loses its own block; a file whose end
+is cut is read up to there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ ROWS = 4096
 LONGEST_WAIT_S = 10.0
 """A block is written after that long, however few its samples: no more is lost when the power fails."""
 _FRAME = struct.Struct("<II")
+_LEVEL = 3
+_BEGIN = zlib.compress(b"", _LEVEL)[:2]
+"""What the content of each block begins with."""
+_LARGEST = 1 << 26
+_CHUNK = 1 << 20
 _QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD)
 _FLOAT, _INT, _BOOL, _TEXT, _NONE = range(5)
 _COLUMNS = (("times", "d"), ("points", "I"), ("kinds", "B"), ("qualities", "B"), ("numbers", "d"), ("sources", "d"),
@@ -82,7 +88,7 @@ class Writer:
         self.samples += len(rows)
 
     def _write(self, content: bytes) -> None:
-        data = zlib.compress(content, 3)
+        data = zlib.compress(content, _LEVEL)
         self._file.write(_FRAME.pack(len(data), zlib.crc32(data)) + data)
 
 
@@ -95,6 +101,8 @@ class Recording:
         """Whether its end is missing; known once ``batches`` has come to it."""
         self.samples, self.end_s = 0, 0.0
         """How many samples ``batches`` has passed, and when the last of them came."""
+        self.gaps = 0
+        """Damaged places that ``batches`` has passed so far; the samples there are lost."""
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise NotARecording(f"{path} is no recording; 'anshao record' makes one")
@@ -105,7 +113,7 @@ class Recording:
 
         With ``only``, those of other points are passed over, which is much quicker than to sort them out later.
         """
-        self.samples, self.end_s, self.is_cut = 0, 0.0, False
+        self.samples, self.end_s, self.is_cut, self.gaps = 0, 0.0, False, 0
         wanted = None if only is None else [info.id in only for info in self.head.points]
         ids = [info.id for info in self.head.points]
         with self.path.open("rb") as file:
@@ -121,13 +129,43 @@ class Recording:
                 yield _unpack(texts, columns, ids, self.head.started_at)
 
     def _blocks(self, file: IO[bytes]) -> Iterator[bytes]:
+        start = file.tell()
         while frame := file.read(_FRAME.size):
-            length, check = _FRAME.unpack(frame) if len(frame) == _FRAME.size else (0, 1)
-            data = file.read(length)
-            if len(data) < length or zlib.crc32(data) != check:
+            if (block := _block(file, frame)) is not None:
+                yield zlib.decompress(block)
+            elif _find_next(file, start):
+                self.gaps += 1
+            else:
                 self.is_cut = True
                 return
-            yield zlib.decompress(data)
+            start = file.tell()
+
+
+def _block(file: IO[bytes], frame: bytes) -> bytes | None:
+    """Read the content that ``frame`` announces; None if it is not sound."""
+    length, check = _FRAME.unpack(frame) if len(frame) == _FRAME.size else (0, 0)
+    data = file.read(length) if 0 < length <= _LARGEST else b""
+    return data if data and len(data) == length and zlib.crc32(data) == check else None
+
+
+def _find_next(file: IO[bytes], start: int) -> bool:
+    """Go to the first sound block behind the one at ``start``, which is damaged, perhaps its length too."""
+    at = start + 1 + _FRAME.size
+    while len(chunk := _read(file, at, _CHUNK)) >= len(_BEGIN):
+        mark = chunk.find(_BEGIN)
+        while mark >= 0:
+            begin = at + mark - _FRAME.size
+            if _block(file, _read(file, begin, _FRAME.size)) is not None:
+                file.seek(begin)
+                return True
+            mark = chunk.find(_BEGIN, mark + 1)
+        at += len(chunk) - len(_BEGIN) + 1
+    return False
+
+
+def _read(file: IO[bytes], at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
 
 
 def _head(content: bytes, path: Path) -> Head:

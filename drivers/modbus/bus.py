@@ -131,6 +131,7 @@ class Bus:
         answer: asyncio.Future[bytes] = loop.create_future()
         self._asked = _Open(unit.number, self._transaction, request, answer)
         self._framing.overhear(self._buffer)
+        self._framing.stranger = None
         started_s = time.monotonic()
         timer = loop.call_later(unit.timeout_s, _give_up, answer)
         try:
@@ -140,7 +141,9 @@ class Bus:
             pdu = await answer
         except TimeoutError:
             self._missed_by(unit, time.monotonic() - started_s)
-            raise NotConnected(f"no answer from {self._name(unit)} within {unit.timeout_s:g} s") from None
+            stranger = self._framing.stranger
+            hint = f", but unit {stranger} answered; is 'unit: {stranger}' meant?" if stranger is not None else ""
+            raise NotConnected(f"no answer from {self._name(unit)} within {unit.timeout_s:g} s{hint}") from None
         except asyncio.CancelledError:
             self._given_up(unit)
             raise

@@ -133,8 +133,8 @@ class Codec:
             if value is None:
                 raise ValueError("None is no text")
             return str(value).encode(self._encoding).ljust(self.size, b"\0")
-        raw = self.scaling.invert(value)
-        number = raw if self.kind.startswith("float") else round(raw)
+        is_float = self.kind.startswith("float")
+        number = self.scaling.invert(value) if is_float else self.scaling.invert_whole(value)
         octets = self._form.pack(_to_bcd(int(number), self.size) if self.is_bcd else number)
         order = self.layout.order
         return octets if order is None else bytes(octets[order.index(index)] for index in range(8))

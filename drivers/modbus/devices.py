@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,6 +14,8 @@ from agent.core.secrets import File
 from drivers.modbus.modules import Module
 from drivers.modbus.options import ModbusPoint
 
+LINE = ("framing", "tls", "baudrate", "parity", "stop_bits", "data_bits", "rs485", "echo")
+"""Options that all devices on one line must have alike."""
 _UNSTABLE = re.compile(r"/dev/tty(USB|ACM)\d+")
 
 
@@ -62,6 +65,10 @@ class ModbusDevice(DeviceOptions):
     def endpoint(self) -> str:
         """What people call the line that the unit is on."""
         raise NotImplementedError
+
+    def line(self) -> tuple[str, Mapping[str, object]]:
+        """See DeviceOptions."""
+        return self.endpoint, {key: getattr(self, key) for key in LINE if key in type(self).model_fields}
 
     def point_fault(self, point: PointOptions) -> str:
         """A value is never torn, so one request must hold it."""
@@ -113,6 +120,7 @@ class ModbusSerialDevice(ModbusDevice):
     stop_bits: Literal[1, 2] = 1
     data_bits: Literal[7, 8] = 8
     rs485: bool = Field(default=False, description="let the kernel switch the direction of a half-duplex line")
+    echo: bool = Field(default=False, description="the adapter hears what it sends; that is taken out again")
     unit: int = Field(default=1, ge=1, le=247)
 
     @property

@@ -9,7 +9,7 @@ from agent.core.model import PointInfo
 from agent.core.ports import Clock, Session
 from drivers.modbus.bus import Bus, Buses, Unit
 from drivers.modbus.codec import Codec
-from drivers.modbus.devices import ModbusDevice, ModbusSerialDevice, ModbusTcpDevice
+from drivers.modbus.devices import LINE, ModbusDevice, ModbusSerialDevice, ModbusTcpDevice
 from drivers.modbus.frames import FRAMINGS
 from drivers.modbus.groups import make_groups
 from drivers.modbus.link import open_serial, open_tcp
@@ -24,10 +24,6 @@ _TURNAROUND_S = 0.005
 """What a device on a serial line takes to begin its answer."""
 _SILENCE = 3.5
 """Characters of silence between two frames (Modbus over serial line 1.02, 2.5.1.1), at least 1.75 ms."""
-
-
-_LINE = {"framing", "tls", "baudrate", "parity", "stop_bits", "data_bits", "rs485"}
-"""Options that all devices on one line must share."""
 
 
 class ModbusDriver:
@@ -58,7 +54,7 @@ class ModbusDriver:
         return session if device.module is None else ModuleSession(self._id, session, device.module)
 
     def _bus(self) -> Bus:
-        settings = self._device.model_dump_json(include=_LINE)
+        settings = self._device.model_dump_json(include=set(LINE))
         make = partial(_make_bus, self._device)
         return make(settings) if self._own_line else BUSES.at(self._device.endpoint, settings, make)
 

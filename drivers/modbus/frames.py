@@ -22,6 +22,8 @@ class Framing(Protocol):
 
     has_transactions: bool
     """Whether a late answer can be told from the right one."""
+    stranger: int | None
+    """The unit that answered the open request, though another one was asked."""
 
     def wrap(self, unit: int, transaction: int, pdu: bytes) -> bytes:
         """Return the frame to send."""
@@ -41,6 +43,7 @@ class TcpFraming:
     """The header of Modbus TCP: transaction, protocol 0, length, unit."""
 
     has_transactions = True
+    stranger: int | None = None
 
     def wrap(self, unit: int, transaction: int, pdu: bytes) -> bytes:
         """See Framing."""
@@ -52,6 +55,7 @@ class TcpFraming:
             number, sender, pdu = frame
             if number == transaction and sender == unit:
                 return pdu  # whether it fits the request or not: frames are whole, the line is in order
+            self.stranger = sender if number == transaction else self.stranger
         return None
 
     def overhear(self, buffer: bytearray) -> None:
@@ -78,6 +82,7 @@ class RtuFraming:
     """Unit, PDU, CRC. There is no length and no number: the answer is recognised by its unit, head, size and CRC."""
 
     has_transactions = False
+    stranger: int | None = None
 
     def wrap(self, unit: int, _transaction: int, pdu: bytes) -> bytes:
         """See Framing."""
@@ -99,6 +104,7 @@ class AsciiFraming:
     """A colon, the octets of unit, PDU and LRC in hexadecimal digits, CR and LF."""
 
     has_transactions = False
+    stranger: int | None = None
 
     def wrap(self, unit: int, _transaction: int, pdu: bytes) -> bytes:
         """See Framing."""

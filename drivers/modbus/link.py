@@ -65,17 +65,47 @@ class TcpLink(asyncio.Protocol):
             self._transport.abort()
 
 
+class Echo:
+    """Takes out what an adapter hears of its own sending: else a write would be confirmed by itself.
+
+    Nothing passes before the octets that were sent last have come back, all of them and only once.
+    """
+
+    def __init__(self, on_data: OnData) -> None:
+        self._on_data = on_data
+        self._sent = self._held = b""
+
+    def sent(self, data: bytes) -> None:
+        """Expect ``data`` to come back."""
+        self._sent, self._held = data, b""
+
+    def heard(self, data: bytes) -> None:
+        """Pass on what came behind the echo."""
+        if self._sent:
+            before, found, data = (self._held + data).partition(self._sent)
+            if not found:
+                self._held = before[-len(self._sent) :]
+                return
+            self._sent = b""
+        if data:
+            self._on_data(data)
+
+
 class SerialLink:
     """A serial port of this machine, opened for nobody else."""
 
-    def __init__(self, port: serial.Serial, on_data: OnData, on_lost: OnLost) -> None:
-        self._port, self._on_data, self._on_lost = port, on_data, on_lost
+    def __init__(self, port: serial.Serial, on_data: OnData, on_lost: OnLost, has_echo: bool = False) -> None:
+        self._echo = Echo(on_data) if has_echo else None
+        self._port, self._on_lost = port, on_lost
+        self._on_data = self._echo.heard if self._echo is not None else on_data
         self._unsent = b""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(port.fileno(), self._readable)
 
     def send(self, data: bytes) -> None:
         """See Link. What waits for a reader that does not read is given up for the new frame."""
+        if self._echo is not None:
+            self._echo.sent(data)
         self._unsent = data
         self._writable()
 
@@ -143,7 +173,7 @@ async def open_serial(device: ModbusSerialDevice, on_data: OnData, on_lost: OnLo
         port = await asyncio.to_thread(_open_port, device)
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise NotConnected(f"{device.port} cannot be opened: {_port_fault(error)}") from error
-    return SerialLink(port, on_data, on_lost)
+    return SerialLink(port, on_data, on_lost, device.echo)
 
 
 def _open_port(device: ModbusSerialDevice) -> serial.Serial:

@@ -35,7 +35,7 @@ class Calls:
         """Await a call of the library within the timeout."""
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await _plainly(call)
+                return await plainly(call)
         except TimeoutError as error:
             raise NotConnected(f"{self.endpoint}: no answer within {self.timeout_s:g} s") from error
         except (OSError, *_NONSENSE) as error:
@@ -94,7 +94,7 @@ class Calls:
         await self.limited(self.client.uaclient.session.delete_monitored_items(terms))
 
 
-async def _plainly(call: Awaitable[T]) -> T:
+async def plainly(call: Awaitable[T]) -> T:
     """Await a call; the library's own kind of cancellation, for one that met a result, would not end a time limit."""
     try:
         return await call

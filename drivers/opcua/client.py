@@ -150,9 +150,9 @@ def _check(pki: Pki, device: OpcUaDevice, endpoint: str, server: x509.Certificat
         pki.check(server, uri, host, datetime.datetime.now(datetime.UTC))
     except Untrusted as error:
         _remember(pki, server)
+        hint = ". If it is the right one: anshao opcua trust SITE DEVICE" if error.is_stranger else ""
         raise NotConnected(
-            f"{endpoint}: the server's certificate is refused: {error} ({describe(server)}). "
-            "If it is the right one: anshao opcua trust SITE DEVICE"
+            f"{endpoint}: the server's certificate is refused: {error} ({describe(server)}){hint}"
         ) from error
     except (OSError, ValueError) as error:
         raise NotConnected(f"certificates in {pki.folder}: {error}") from error

@@ -26,11 +26,14 @@ DAYS = 5 * 365
 MOST_REJECTED = 50
 _LEAST_BITS = 2048
 _LONGEST_CHAIN = 5
+_STRANGER = "nobody has said that it is trusted"
 _DER = serialization.Encoding.DER
 
 
 class Untrusted(ValueError):  # noqa: N818
-    """A certificate that is turned away, and why."""
+    """A certificate that is turned away, and why. Only a stranger's may be trusted by a command."""
+
+    is_stranger = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,9 @@ class Pki:
         ``host`` None: it is not compared.
         """
         if fault := _fault(certificate, uri, host, now) or self._chain_fault(certificate, now):
-            raise Untrusted(fault)
+            error = Untrusted(fault)
+            error.is_stranger = fault == _STRANGER
+            raise error
 
     def _chain_fault(self, certificate: x509.Certificate, now: datetime.datetime) -> str:
         trusted = {stored.fingerprint: stored.certificate for stored in self.all("trusted")}
@@ -130,7 +135,7 @@ class Pki:
             if above is None or above == certificate or not _is_valid(above, now):
                 break
             certificate = above
-        return "nobody has said that it is trusted"
+        return _STRANGER
 
     def _revoked(self) -> set[tuple[x509.Name, int]]:
         found: set[tuple[x509.Name, int]] = set()
@@ -177,7 +182,11 @@ def _fault(certificate: x509.Certificate, uri: str, host: str | None, now: datet
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _LEAST_BITS:
         return f"its key is too weak; an RSA key of {_LEAST_BITS} bits or more is needed"
     if host is not None and not _names_host(certificate, host):
-        return f"it does not name the host {host}; ask for one that does, or write 'check_host: false'"
+        names = [*_names(certificate, x509.DNSName), *_names(certificate, x509.IPAddress)]
+        return (
+            f"it does not name the host {host}, but {', '.join(names) or 'none'}; write the host that it names in "
+            "'endpoint', ask for one that names this host, or write 'check_host: false'"
+        )
     return ""
 
 

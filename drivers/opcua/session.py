@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from asyncua import ua
@@ -15,11 +15,12 @@ from agent.core.errors import NotConnected, Refused
 from agent.core.model import Sample, Value
 from agent.core.ports import Clock, Offer
 from drivers.opcua.browsing import browse
-from drivers.opcua.calls import UNREADABLE, Calls
+from drivers.opcua.calls import UNREADABLE, Calls, plainly
 from drivers.opcua.conditions import Conditions
 from drivers.opcua.device import OpcUaDevice
 from drivers.opcua.items import Item, Items
 from drivers.opcua.options import OpcUaPoint
+from drivers.opcua.structures import Structures
 from drivers.opcua.subscription import LIFE_S, Subscription
 from drivers.opcua.values import to_sample, to_variant
 from drivers.opcua.watch import Watch
@@ -52,6 +53,7 @@ class OpcUaSession:
         self.certificate_ends: datetime | None = None
         self.days_point = ""
         self._items = Items(points)
+        self._structures = Structures(calls)
         self._writer = Writer(self._calls)
         self._subscription: Subscription | None = None
         self._watch: Watch | None = None
@@ -64,11 +66,12 @@ class OpcUaSession:
     async def open(self) -> None:
         """Connect, and find the nodes of all points. Raises NotConnected."""
         await self._calls.limited(self._client.connect())
-        if any(item.options.field for item in self._items.variables):
-            await self._calls.limited(self._client.load_data_type_definitions())
         if len(self._device.endpoint) > 1:
             self.level = await self._service_level()
         await self._items.resolve(self._calls)
+        await self._structures.declared(
+            [item.node for item in self._items.variables if item.options.field and item.node]
+        )
 
     async def read(self) -> Sequence[Sample]:
         """Return every point at first, then what changed; an empty batch is a sign of life, asked of the server."""
@@ -81,7 +84,7 @@ class OpcUaSession:
             await self._calls.read([_STATE], AttributeIds.Value)  # a socket may be open and the server frozen
             self._subscription.check_heart()
         await self._check_level()
-        samples = list(self._news(self._subscription))
+        samples = await self._news(self._subscription)
         return [*samples, *await self._poll(), *await self._look_after(self._subscription)]
 
     async def fetch(self, points: Collection[str]) -> Sequence[Sample]:
@@ -89,7 +92,7 @@ class OpcUaSession:
         items = [self._items.by_id[id_] for id_ in points]
         nodes = list(dict.fromkeys(item.node for item in items if item.node))
         found = await self._values(nodes)
-        return [self._sample(item, found[item.node] if item.node else None) for item in items]
+        return await self._samples((item, found[item.node] if item.node else None) for item in items)
 
     async def _values(self, nodes: Sequence[ua.NodeId]) -> dict[ua.NodeId, ua.DataValue]:
         return dict(zip(nodes, await self._calls.read(nodes, AttributeIds.Value), strict=True))
@@ -113,14 +116,16 @@ class OpcUaSession:
         """Say good-bye if the server listens, and close the socket in any case."""
         try:
             async with asyncio.timeout(0.7):
-                await self._client.disconnect()
+                await plainly(self._client.disconnect())
         except TimeoutError:
+            return
+        finally:
             self._client.disconnect_socket()
 
     async def _begin(self) -> Sequence[Sample]:
         """Read everything once, then subscribe to what is not polled."""
         found = await self._values(list(self._items.by_node))
-        first = [self._sample(item, found[item.node] if item.node else None) for item in self._items.variables]
+        first = await self._samples((item, found[item.node] if item.node else None) for item in self._items.variables)
         subscription = Subscription(self._calls, self._device, self._clock)
         await subscription.open(min(self._device.sampling, LIFE_S))
         self._subscription = subscription
@@ -185,16 +190,14 @@ class OpcUaSession:
         due_s = self._next_poll_s - self._clock.now().mono_s
         return 0.0 if self._extra else min(LIFE_S, max(due_s, 0.001)) if self._polled else LIFE_S
 
-    def _news(self, subscription: Subscription) -> Iterator[Sample]:
-        extra, self._extra = self._extra, []
-        yield from extra
-        now, by_node = self._clock.now(), self._items.by_node
-        for node, data in subscription.take():
-            for item in by_node[node]:
-                yield to_sample(item.id, item.options, item.scaling, data, now)
-        yield from self._days_left()
+    async def _news(self, subscription: Subscription) -> list[Sample]:
+        found, self._extra = self._extra, []
+        by_node = self._items.by_node
+        found += await self._samples((item, data) for node, data in subscription.take() for item in by_node[node])
+        found += self._days_left()
         if self._conditions is not None:
-            yield from self._conditions.news(subscription.take_events(), now)
+            found += self._conditions.news(subscription.take_events(), self._clock.now())
+        return found
 
     async def _poll(self) -> list[Sample]:
         """Read what is not monitored, at its cadence."""
@@ -204,7 +207,7 @@ class OpcUaSession:
         self._next_poll_s = max(self._next_poll_s + self._device.sampling, now_s)
         values = await self._calls.read(list(self._polled), AttributeIds.Value)
         pairs = zip(self._polled.values(), values, strict=True)
-        return [self._sample(item, data) for items, data in pairs for item in items]
+        return await self._samples((item, data) for items, data in pairs for item in items)
 
     async def _look_after(self, subscription: Subscription) -> list[Sample]:
         """Find items that fell silent and nodes that appeared, a few at a time."""
@@ -213,10 +216,18 @@ class OpcUaSession:
         found = await self._watch.look()
         if found:
             subscription.wake.set()
-        return [self._sample(item, data) for node, data in found for item in self._items.by_node[node]]
+        return await self._samples((item, data) for node, data in found for item in self._items.by_node[node])
 
-    def _sample(self, item: Item, data: ua.DataValue | None) -> Sample:
-        now = self._clock.now()
-        if data is None:
-            return Sample.bad(item.id, item.reason or "unknown until the server tells of it", now)
-        return to_sample(item.id, item.options, item.scaling, data, now)
+    async def _samples(self, values: Iterable[tuple[Item, ua.DataValue | None]]) -> list[Sample]:
+        """Return samples; a structure in them whose type was not met before is asked for first."""
+        pairs, now, decode = list(values), self._clock.now(), self._structures.decode
+        while True:
+            made = [
+                to_sample(item.id, item.options, item.scaling, data, now, decode)
+                if data is not None
+                else Sample.bad(item.id, item.reason or "unknown until the server tells of it", now)
+                for item, data in pairs
+            ]
+            if not self._structures.wanted:
+                return made
+            await self._structures.learn()

@@ -7,7 +7,7 @@ each of them, which at ten thousand changes a second costs more than all the res
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -21,8 +21,8 @@ from agent.core.errors import NotConnected
 from agent.core.ports import Clock
 from drivers.opcua.calls import Calls
 from drivers.opcua.device import OpcUaDevice
+from drivers.opcua.filters import REFUSALS, OwnFilter, filter_of
 from drivers.opcua.items import Item
-from drivers.opcua.options import Percent
 
 log = structlog.get_logger(__name__)
 LIFE_S = 1.0
@@ -34,11 +34,6 @@ _CLOCK_HANDLE = 1
 _MOST_AT_ONCE = 250
 """Notifications in one message: decoding more would keep others from the loop for long."""
 CLOCK = ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime))
-_TRIGGERS = {
-    "status": ua.DataChangeTrigger.Status,
-    "value": ua.DataChangeTrigger.StatusValue,
-    "timestamp": ua.DataChangeTrigger.StatusValueTimestamp,
-}
 Note = tuple[ua.NodeId, ua.DataValue]
 
 
@@ -61,6 +56,8 @@ class Subscription:
         self._items: dict[ua.NodeId, int] = {}
         self._handle = _CLOCK_HANDLE
         self._has_clock = False
+        self._filters: dict[ua.NodeId, OwnFilter] = {}
+        self._told_of_filter = False
 
     async def open(self, terms_s: float) -> None:
         """Create the subscription, publishing every ``terms_s`` seconds. Raises NotConnected."""
@@ -97,7 +94,33 @@ class Subscription:
 
     async def add(self, nodes: Iterable[tuple[ua.NodeId, Sequence[Item]]]) -> dict[ua.NodeId, ua.StatusCode]:
         """Monitor nodes; return those that the server refuses, and why. Raises NotConnected."""
-        requests = [self._item(node, items) for node, items in nodes]
+        wanted = list(nodes)
+        refused = await self._create([self._item(node, items) for node, items in wanted])
+        plain = [(node, items) for node, items in wanted if self._filters_itself(node, items, refused)]
+        if plain:
+            self._tell_of_filter(plain[0][0], refused[plain[0][0]], len(plain))
+            again = await self._create([self._item(node, items, is_filtered=False) for node, items in plain])
+            refused = {node: status for node, status in refused.items() if node not in dict(plain)} | again
+        return refused
+
+    def _filters_itself(
+        self, node: ua.NodeId, items: Sequence[Item], refused: Mapping[ua.NodeId, ua.StatusCode]
+    ) -> bool:
+        """Tell whether the server refused only the filter of a node, which is ours then."""
+        self._filters.pop(node, None)
+        wanted = filter_of(items)
+        if wanted is None or node not in refused or refused[node].value not in REFUSALS:
+            return False
+        self._filters[node] = OwnFilter(wanted)
+        return True
+
+    def _tell_of_filter(self, node: ua.NodeId, status: ua.StatusCode, nodes: int) -> None:
+        if not self._told_of_filter:
+            what = "server refuses deadband or trigger, applied here; percentages let all pass"
+            log.warning(what, endpoint=self._calls.endpoint, node=node.to_string(), nodes=nodes, status=status.name)
+        self._told_of_filter = True
+
+    async def _create(self, requests: Sequence[ua.MonitoredItemCreateRequest]) -> dict[ua.NodeId, ua.StatusCode]:
         refused: dict[ua.NodeId, ua.StatusCode] = {}
         results = await self._calls.create_items(self.id, requests)
         for request, result in zip(requests, results, strict=True):
@@ -165,16 +188,19 @@ class Subscription:
         for item in items:
             node = self._nodes.get(item.ClientHandle)
             if node is not None and item.Value is not None:
+                own = self._filters.get(node)
+                if own is not None and not own.passes(item.Value, self.last.get(node)):
+                    continue
                 self._notes.append((node, item.Value))
                 self.last[node] = item.Value
         if self._notes:
             self.wake.set()
 
-    def _item(self, node: ua.NodeId, items: Sequence[Item]) -> ua.MonitoredItemCreateRequest:
+    def _item(self, node: ua.NodeId, items: Sequence[Item], is_filtered: bool = True) -> ua.MonitoredItemCreateRequest:
         self._handle += 1
         self._nodes[self._handle] = node
         queue = max(item.options.queue or self._device.queue for item in items)
-        return _request(node, self._handle, self._sampling_s(items), queue, _filter(items))
+        return _request(node, self._handle, self._sampling_s(items), queue, filter_of(items) if is_filtered else None)
 
     def _sampling_s(self, items: Sequence[Item]) -> float:
         own = [item.options.sampling for item in items]
@@ -209,20 +235,3 @@ def _request(
     request.RequestedParameters.DiscardOldest = True
     request.RequestedParameters.Filter = wanted
     return request
-
-
-def _filter(items: Sequence[Item]) -> ua.DataChangeFilter | None:
-    """Return what the points of one node ask for; points that share a node must all get what they need."""
-    options = [item.options for item in items]
-    triggers = {each.trigger for each in options}
-    deadband = options[0].deadband if len(options) == 1 else None
-    if triggers == {"value"} and deadband is None:
-        return None
-    wanted = ua.DataChangeFilter()
-    wanted.Trigger = _TRIGGERS[triggers.pop()] if len(triggers) == 1 else ua.DataChangeTrigger.StatusValueTimestamp
-    if isinstance(deadband, Percent):
-        wanted.DeadbandType, wanted.DeadbandValue = ua.UInt32(2), ua.Double(deadband.percent)
-    elif deadband is not None:
-        scale = abs(options[0].scale)
-        wanted.DeadbandType, wanted.DeadbandValue = ua.UInt32(1), ua.Double(deadband / scale)
-    return wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +36,17 @@ _INTEGERS = {
 _FLOATS = {ua.VariantType.Float: "f", ua.VariantType.Double: "d"}
 
 
-def to_sample(point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataValue, now: Instant) -> Sample:
+Decode = Callable[[ua.ExtensionObject], Mapping[str, Any]]
+
+
+def opaque(_: ua.ExtensionObject) -> Mapping[str, Any]:
+    """Stand for a decoder where no types are known. Raises ValueError."""
+    raise ValueError("the type of this structure is not known")
+
+
+def to_sample(
+    point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataValue, now: Instant, decode: Decode = opaque
+) -> Sample:
     """Return a sample: the two top bits of the status are its quality (Part 4, 7.39); an uncertain value is kept.
 
     Its time is the source's, or else the server's. The overflow bit tells that the server's queue ran over.
@@ -47,7 +57,7 @@ def to_sample(point: str, options: OpcUaPoint, scaling: Scaling, data: ua.DataVa
         return Sample.bad(point, status.name, now, source_time)
     try:
         raw = data.Value.Value if data.Value is not None else None
-        value = _plain(part(raw, options) if options.field or options.element is not None else raw, scaling)
+        value = _plain(part(raw, options, decode) if options.field or options.element is not None else raw, scaling)
     except ValueError as error:
         return Sample.bad(point, str(error), now, source_time)
     if status.value == 0:
@@ -61,7 +71,7 @@ def _time(taken: datetime | None) -> datetime | None:
     return taken.replace(tzinfo=UTC) if taken is not None and 1601 < taken.year < 9999 else None
 
 
-def part(value: Any, options: OpcUaPoint) -> Any:
+def part(value: Any, options: OpcUaPoint, decode: Decode = opaque) -> Any:
     """Return the element or field that a point names. Raises ValueError when there is none."""
     for index in options.indexes:
         if not isinstance(value, list) or index >= len(value):
@@ -69,11 +79,20 @@ def part(value: Any, options: OpcUaPoint) -> Any:
             raise ValueError(f"there is no element {index}; the array has {size}")
         value = value[index]
     for name in filter(None, options.field.split(".")):
-        if isinstance(value, ua.ExtensionObject) or not hasattr(value, name):
-            known = [each.name for each in fields(value)] if is_dataclass(value) else [type(value).__name__]
-            raise ValueError(f"there is no field {name!r}; there is {', '.join(known)}")
-        value = getattr(value, name)
+        known = _fields(value, decode)
+        if name not in known:
+            raise ValueError(f"there is no field {name!r}; there is {', '.join(known) or type(value).__name__}")
+        value = known[name]
     return value
+
+
+def _fields(value: Any, decode: Decode) -> Mapping[str, Any]:
+    """Return the fields of a structure, none for what is none. Raises ValueError."""
+    if isinstance(value, ua.ExtensionObject):
+        return decode(value)
+    if isinstance(value, Mapping):
+        return value
+    return {each.name: getattr(value, each.name) for each in fields(value)} if is_dataclass(value) else {}
 
 
 def to_variant(value: Value, kind: ua.VariantType, scaling: Scaling) -> ua.Variant:
@@ -86,8 +105,7 @@ def to_variant(value: Value, kind: ua.VariantType, scaling: Scaling) -> ua.Varia
     if form is None:
         raise ValueError(f"{value!r} cannot be written to a node of type {kind.name}")
     try:
-        raw = scaling.invert(value)
-        number = raw if kind in _FLOATS else round(raw)
+        number = scaling.invert(value) if kind in _FLOATS else scaling.invert_whole(value)
         struct.pack(f"<{form}", number)
     except (struct.error, OverflowError):
         raise ValueError(f"{value!r} does not fit into {kind.name}") from None
@@ -162,4 +180,6 @@ def _plain(value: Any, scaling: Scaling) -> Value:
         return value
     if isinstance(value, int | float):
         return scaling.apply(value)
+    if isinstance(value, ua.ExtensionObject | Mapping):
+        raise ValueError("a structure is not a plain value; say with 'field' which part of it")
     raise ValueError("the server sent no value" if value is None else f"a {type(value).__name__} is not a plain value")

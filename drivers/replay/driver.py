@@ -7,12 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+import structlog
+
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import PointInfo, Sample, Value
 from agent.core.ports import Clock, Session
 from agent.core.recording import Recording
 from drivers.replay.options import ReplayDevice, ReplayPoint
 
+log = structlog.get_logger(__name__)
 ENDED = "the recording ended"
 
 
@@ -76,9 +79,22 @@ class ReplaySession:
 
 def _polls(driver: ReplayDriver) -> Iterator[list[Sample]]:
     """Yield samples that were received at the same moment."""
-    samples = (sample for batch in driver.recording.batches() for sample in batch if sample.point in driver.names)
-    for _, poll in groupby(samples, key=lambda sample: sample.received_s):
+    for _, poll in groupby(_samples(driver), key=lambda sample: sample.received_s):
         yield list(poll)
+
+
+def _samples(driver: ReplayDriver) -> Iterator[Sample]:
+    """Yield the device's samples, and tell of those that are lost when it comes to their place."""
+    recording, told = driver.recording, 0
+    for batch in recording.batches():
+        if recording.gaps > told:
+            told = recording.gaps
+            log.warning(
+                "recording damaged, samples are missing", file=str(recording.path), before_s=batch[0].received_s
+            )
+        yield from (sample for sample in batch if sample.point in driver.names)
+    if recording.is_cut:
+        log.warning("recording damaged, its end is missing", file=str(recording.path))
 
 
 def _source(device_id: str, points: Sequence[PointInfo]) -> str:

@@ -127,6 +127,16 @@ async def test_the_stream_tells_as_it_happens(http: aiohttp.ClientSession, view:
     assert json.loads(line.removeprefix(b"data: "))["seq"] == 9
 
 
+async def test_half_a_surrogate_pair_breaks_no_stream(http: aiohttp.ClientSession, view: FakeView) -> None:
+    async with http.get("stream") as response:
+        view.events_.put_nowait({**event(9), "data": {"value": "\udc80 \ud83d 气体"}})
+        view.events_.put_nowait(event(10))
+        async with asyncio.timeout(3.0):
+            lines = [await response.content.readline() for _ in range(3)]
+    assert json.loads(lines[0].removeprefix(b"data: "))["data"]["value"] == "\udc80 \ud83d 气体"
+    assert "气体".encode() in lines[0] and json.loads(lines[2].removeprefix(b"data: "))["seq"] == 10
+
+
 async def test_a_second_agent_is_refused_and_a_dead_ones_socket_is_taken(tmp_path: Path, view: FakeView) -> None:
     with pytest.raises(OSError, match=r"listens at .* already; stop it, or give this one another --socket"):
         async with serve(FakeView(), tmp_path / "a.sock"):

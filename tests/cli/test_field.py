@@ -19,12 +19,14 @@ from agent.cli import tables
 from agent.cli.field.blocks import flow
 from agent.cli.field.browsing import name_of
 from agent.cli.field.raw import hint_of
+from agent.cli.field.taglist import read_tags
 from agent.cli.field.target import beside_the_agent, site_of
 from agent.cli.field.watching import Board
 from agent.cli.field.writing import parse
 from agent.cli.main import app
 from agent.core.clock import SystemClock
 from agent.core.model import Sample
+from drivers import REGISTRY
 from drivers.modbus.inspection import inspection
 from drivers.modbus.options import ModbusPoint
 from tests.drivers.rigs import Rig, libmodbus, node_opcua
@@ -263,7 +265,10 @@ def test_every_fault_of_a_list_is_told_with_its_place() -> None:
     assert done.exit_code == 1 and done.stdout == ""
     told = [line.split("faulty.tsv:")[1] for line in done.stderr.splitlines() if "faulty.tsv:" in line]
     assert [line.split(": ")[0] for line in told] == ["3:1", "4:1", "5:2", "6:3"]
-    assert "'level' is given twice (first in line 2)" in told[0] and "is not a Modbus address" in told[2]
+    assert (
+        "'level' in line 2 and 'level' in line 3 become the same point 'level'" in told[0]
+        and "is not a Modbus address" in told[2]
+    )
     skipped = imported("faulty.tsv", "--skip-bad")
     assert skipped.exit_code == 0 and "left out: lines 3, 4, 5, 6" in skipped.stderr
     assert list(yaml.safe_load(skipped.stdout)) == ["level", "inp"]
@@ -349,3 +354,13 @@ def test_importing_keeps_line_ends_and_asks_for_lines_instead_of_braces(tmp_path
     path.write_text("gateway: {id: g, site: s}\ndevices:\n  plc: {protocol: modbus-tcp, host: h}\n")
     refused = imported("kepware.csv", "--into", str(path), "--device", "plc")
     assert "site.yaml:3: 'plc' stands in braces" in refused.stderr
+
+
+def test_two_tags_that_become_one_point_are_both_named(tmp_path: Path) -> None:
+    tags = tmp_path / "tags.csv"
+    tags.write_text("name,address\nPump 1,40001\nFan,40002\nPUMP_1,40003\n水泵,40009\n风机,40009\n", encoding="utf-8")
+    _, faults = read_tags(tags, REGISTRY["modbus-tcp"], {})
+    assert [str(fault).split("tags.csv:")[1] for fault in faults] == [
+        "4:1: 'Pump 1' in line 2 and 'PUMP_1' in line 4 become the same point 'pump_1'; rename one",
+        "6:1: '水泵' in line 5 and '风机' in line 6 become the same point 'p_40009'; rename one",
+    ]

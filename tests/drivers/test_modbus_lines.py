@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 from pymodbus import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -23,6 +26,7 @@ from agent.core.clock import SystemClock
 from agent.core.errors import NotConnected, Refused
 from agent.core.ports import Driver
 from drivers import REGISTRY
+from drivers.modbus.link import Echo
 from tests.drivers.rigs import build_libmodbus, libmodbus
 from tests.servers.process import Server, free_port
 
@@ -91,6 +95,62 @@ async def test_a_serial_line_its_writes_and_its_bits(cable: Server, slave: Path,
         await session.close()
     finally:
         plc.kill()
+
+
+@asynccontextmanager
+async def relay(near: Path, far: Path) -> AsyncIterator[None]:
+    """Carry octets between two terminals, and echo those from the near one."""
+    ends = [os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK) for path in (near, far)]
+    loop = asyncio.get_running_loop()
+
+    def heard(end: int) -> None:
+        data = os.read(ends[end], 4096)
+        for other in (ends[0], ends[1]) if end == 0 else (ends[0],):
+            os.write(other, data)
+
+    for end in (0, 1):
+        loop.add_reader(ends[end], heard, end)
+    try:
+        yield
+    finally:
+        for fd in ends:
+            loop.remove_reader(fd)
+            os.close(fd)
+
+
+@pytest.mark.server
+async def test_an_adapter_that_echoes_confirms_no_write(slave: Path, tmp_path: Path) -> None:
+    pairs = [[f"pty,rawer,echo=0,link={tmp_path}/{end}" for end in ends] for ends in (("ours", "a"), ("b", "theirs"))]
+    cables = [Server(["socat", "-d", "-d", *ends], 0, ready="starting data transfer loop") for ends in pairs]
+    plc = Server([str(slave), f"{tmp_path}/theirs", "1"], 0)
+    for server in (*cables, plc):
+        server.start()
+    try:
+        async with relay(tmp_path / "a", tmp_path / "b"):
+            await use(serial(tmp_path, echo=True))
+            session = await serial(tmp_path, echo=True).connect()
+            await session.write("plc.siren", False)
+            plc.kill()
+            with pytest.raises(NotConnected, match="no answer"):
+                await session.write("plc.siren", True)
+            await session.close()
+    finally:
+        for server in (plc, *cables):
+            server.kill()
+
+
+@given(st.binary(min_size=1, max_size=20), st.binary(max_size=40), st.lists(st.integers(1, 9), max_size=9))
+def test_an_echo_is_taken_out_once_however_it_is_cut(sent: bytes, answer: bytes, sizes: list[int]) -> None:
+    passed = bytearray()
+    echo = Echo(passed.extend)
+    for _ in range(2):
+        echo.sent(sent)
+        stream = sent + answer
+        for size in sizes:
+            echo.heard(stream[:size])
+            stream = stream[size:]
+        echo.heard(stream)
+    assert passed == answer * 2
 
 
 @pytest.mark.server

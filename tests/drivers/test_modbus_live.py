@@ -16,11 +16,12 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from agent.core.clock import SystemClock
 from agent.core.errors import NotConnected, Refused
-from agent.core.model import Quality, Sample
+from agent.core.model import Quality, Sample, Value
 from agent.core.ports import Driver, Session
+from agent.outputs import Heartbeat
 from drivers import REGISTRY
 from drivers.modbus.schedule import ISOLATE_S
-from tests.drivers.rigs import Rig, Silent, libmodbus
+from tests.drivers.rigs import Proxy, Rig, Silent, libmodbus
 from tests.servers.process import free_port
 
 KIND = REGISTRY["modbus-tcp"]
@@ -73,6 +74,24 @@ class Plant:
             return ExcCodes.ILLEGAL_VALUE
         spoiled = (each for register, each in self.spoiled.items() if address <= register < address + count)
         return next(spoiled, None)
+
+
+class Renumbering(Proxy):
+    """Answers under unit 255, as some gateways do."""
+
+    def _passed(self, data: bytes, is_answer: bool) -> bytes:
+        return data[:6] + b"\xff" + data[7:] if is_answer else data
+
+
+@pytest.mark.server
+async def test_who_answers_instead_is_told(real: Rig) -> None:
+    async with Renumbering(real.server.port) as port:
+        session = await driver(port, holding(7)).connect()
+        with pytest.raises(
+            NotConnected, match=r"no answer from unit 1 .*, but unit 255 answered; is 'unit: 255' meant"
+        ):
+            await session.read()
+        await session.close()
 
 
 @asynccontextmanager
@@ -269,3 +288,23 @@ def test_points_go_stale_after_three_polls_or_one_that_timed_out() -> None:
     assert (slow.points[0].stale_after_s, quick.points[0].stale_after_s) == (3.0, 2.1)
     own = driver(1, {"x": {"address": 40001, "stale_after": 9.0}})
     assert own.points[0].stale_after_s == 9.0
+
+
+async def test_a_heartbeat_counts_on_in_a_device_that_was_busy_and_in_a_coil() -> None:
+    points: dict[str, object] = {
+        "beat": {"address": {"table": "holding", "offset": 7}, "writable": True},
+        "coil": {"address": {"table": "coil", "offset": 3}, "writable": True},
+    }
+    async with plant() as made:
+        session = await driver(made.port, points).connect()
+        register, coil = Heartbeat("plc.beat", lambda: True), Heartbeat("plc.coil", lambda: True)
+        seen: list[dict[str, Value]] = []
+        for beat in range(1, 10):
+            made.spoiled = {7: ExcCodes.DEVICE_BUSY} if beat in (2, 3, 7) else {}
+            await register.beat(session)
+            await coil.beat(session)
+            made.spoiled = {}
+            seen.append({sample.point: sample.value for sample in await session.fetch(["plc.beat", "plc.coil"])})
+        assert [each["plc.beat"] for each in seen] == [1, 1, 1, 4, 5, 6, 6, 8, 9]
+        assert [each["plc.coil"] for each in seen] == [True, False] * 4 + [True]
+        await session.close()

@@ -267,6 +267,31 @@ def test_what_is_scaled_is_written_back_as_it_was(kind: str, scale: float, data:
     assert isinstance(value, float) and codec.encode(value) == plain.encode(raw)
 
 
+@pytest.mark.parametrize(
+    ("options", "value", "wanted"),
+    [
+        ({"type": "int16"}, 1.5, "write 1 or 2"),
+        ({"type": "int16", "scale": 0.1}, 12.34, "write 12.3 or 12.4"),
+        ({"type": "bcd16"}, 7.25, "write 7 or 8"),
+        ({"type": "uint32", "scale": 10, "offset": 5}, 16, "write 15 or 25"),
+    ],
+)
+def test_what_would_have_to_be_rounded_is_refused(options: dict[str, object], value: float, wanted: str) -> None:
+    with pytest.raises(ValueError, match=f"{value} is no whole number of the device's; {wanted}"):
+        Codec(point(**options)).encode(value)
+
+
+@given(
+    st.integers(min_value=-(2**31), max_value=2**31 - 1),
+    st.sampled_from([1.0, 0.1, 0.01, 0.001, 0.3, 7.7, 1e-5]),
+    st.sampled_from([0.0, 1000.0, -273.15]),
+)
+def test_what_was_read_can_be_written(raw: int, scale: float, offset: float) -> None:
+    codec = Codec(point(type="int32", scale=scale, offset=offset))
+    value = codec.convert(raw)
+    assert codec.encode(value) == Codec(point(type="int32")).encode(raw)
+
+
 def test_scale_bits_and_strings() -> None:
     assert decode(Codec(point(type="int16", scale=0.1, offset=-5)), [123]) == 7.3
     assert Codec(point(type="int16", scale=0.1)).encode(21.5) == [215]

@@ -132,20 +132,6 @@ async def test_one_element_of_an_array_is_written(real: Rig) -> None:
 
 
 @pytest.mark.server
-async def test_changes_within_a_deadband_are_not_sent(real: Rig) -> None:
-    points: dict[str, dict[str, object]] = {
-        "still": {"node": NODE + "SetPoint", "deadband": 5, "writable": True},
-    }
-    async with session(real, points) as live:
-        await live.write("plc.still", 0)
-        await news(live, 0.5)
-        for value in (2, 3, 20):
-            await live.write("plc.still", value)
-            await asyncio.sleep(0.2)
-        assert [sample.value for sample in await news(live, 0.5)] == [20]
-
-
-@pytest.mark.server
 async def test_a_server_may_be_polled_instead(real: Rig) -> None:
     async with session(real, {"level": {"node": NODE + "Level"}}, mode="poll", sampling=0.1) as live:
         await live.read()

@@ -67,6 +67,13 @@ async def trusting(pki: Path, *servers: Server, **device: object) -> Session:
 
 
 @pytest.mark.server
+async def test_a_certificate_of_another_host_is_no_matter_of_trust(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(NotConnected, match=r"does not name the host 127\.0\.0\.1, but .*check_host: false") as fault:
+        await driver(tmp_path, server, check_host=True).connect()
+    assert "opcua trust" not in str(fault.value)
+
+
+@pytest.mark.server
 async def test_nobody_is_trusted_until_somebody_says_so(server: Server, tmp_path: Path) -> None:
     with pytest.raises(NotConnected, match=r"nobody has said that it is trusted .*SHA-256 .*anshao opcua trust"):
         await driver(tmp_path, server).connect()
@@ -244,6 +251,7 @@ def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
     assert "nobody has said" in turned_away(pki, issued("plc")[1])
     assert "is for 'urn:plc', and the server says that it is 'urn:other'" in turned_away(pki, good, "urn:other")
     assert "does not name the host press" in turned_away(pki, good, host="press")
+    assert "write the host that it names in 'endpoint'" in turned_away(pki, good, host="press")
     assert turned_away(pki, good, host=None) == ""
     for days in ((-9, -1), (1, 9)):
         assert "is valid from" in turned_away(pki, issued("plc", days=days)[1])

@@ -19,6 +19,7 @@ from agent.core.model import Quality, Sample
 from drivers.opcua import watch
 from drivers.opcua.calls import Calls
 from drivers.opcua.options import OpcUaPoint
+from drivers.opcua.session import OpcUaSession
 from drivers.opcua.values import to_sample
 from drivers.scaling import Scaling
 from tests.drivers.rigs import Rig, node_opcua, read_until
@@ -142,17 +143,35 @@ def test_a_source_time_of_nothing_is_none_and_the_servers_time_stands_for_it() -
     assert sample(ua.DataValue(ua.Variant(1.5), SourceTimestamp=null)).source_time is None  # type: ignore[arg-type]
 
 
+class CancelledWithResult(asyncio.CancelledError):
+    """What wait_for2 raises when a cancellation meets a result."""
+
+
+async def late() -> None:
+    try:
+        await asyncio.sleep(9)
+    except asyncio.CancelledError:
+        raise CancelledWithResult from None
+
+
 async def test_an_answer_that_meets_the_time_limit_is_a_loss_and_no_cancellation() -> None:
-    class CancelledWithResult(asyncio.CancelledError):
-        """What wait_for2 raises then."""
-
-    async def late() -> None:
-        try:
-            await asyncio.sleep(9)
-        except asyncio.CancelledError:
-            raise CancelledWithResult from None
-
     calls = object.__new__(Calls)
     calls.endpoint, calls.timeout_s = "opc.tcp://plc", 0.05
     with pytest.raises(NotConnected, match="no answer"):
         await calls.limited(late())
+
+
+async def test_a_close_that_meets_its_time_limit_ends_and_closes_the_socket() -> None:
+    class Client:
+        closed = 0
+
+        async def disconnect(self) -> None:
+            await late()
+
+        def disconnect_socket(self) -> None:
+            self.closed += 1
+
+    live = object.__new__(OpcUaSession)
+    live._client = client = Client()  # type: ignore[assignment]
+    await live.close()
+    assert client.closed == 1

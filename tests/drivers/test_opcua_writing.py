@@ -9,6 +9,7 @@ from asyncua.ua.status_codes import StatusCodes
 from agent.core.errors import NotConnected, Refused
 from drivers.opcua.items import Item
 from drivers.opcua.options import OpcUaPoint
+from drivers.opcua.values import to_variant
 from drivers.opcua.writing import Writer
 from drivers.scaling import Scaling
 
@@ -75,3 +76,9 @@ async def test_a_write_without_an_answer_is_never_repeated() -> None:
     with pytest.raises(NotConnected):
         await write(server)
     assert len(server.seen) == 1
+
+
+def test_a_fraction_is_not_rounded_into_a_whole_number() -> None:
+    with pytest.raises(ValueError, match=r"1\.5 is no whole number of the device's; write 1 or 2"):
+        to_variant(1.5, ua.VariantType.Int16, Scaling())
+    assert to_variant(12.3, ua.VariantType.Int16, Scaling(scale=0.1)).Value == 123

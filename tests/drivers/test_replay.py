@@ -16,17 +16,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from agent.app.plan import load_plan
 from agent.cli.main import app
+from agent.cli.record import recorded
 from agent.core.clock import ManualClock, SystemClock
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import PointInfo, Quality, Sample, Value
 from agent.core.recording import MAGIC, ROWS, Head, NotARecording, Recording, Writer
 from drivers import REGISTRY
+from drivers.replay.driver import ReplayDriver, _polls
+from drivers.replay.options import ReplayDevice
 from drivers.simulated.options import FaultWindow, SimulatedPoint
 from drivers.simulated.signals import value_at
 
@@ -82,6 +86,47 @@ def test_what_is_recorded_comes_back(tmp_path_factory: pytest.TempPathFactory, s
 
 def many(count: int) -> list[Sample]:
     return [Sample("boiler.gas", float(n), Quality.GOOD, START, n / 10) for n in range(count)]
+
+
+@pytest.mark.parametrize("where", ["its length", "its checksum", "its content", "two places", "all of it"])
+def test_a_damaged_block_costs_only_itself(tmp_path: Path, where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "spoiled.rec"
+    write(path, many(6 * ROWS))
+    data = bytearray(path.read_bytes())
+    starts, at = [], len(MAGIC)
+    while at < len(data):
+        starts.append(at)
+        at += 8 + int.from_bytes(data[at : at + 4], "little")
+    third = starts[3]
+    places = {
+        "its length": [range(third, third + 4)],
+        "its checksum": [range(third + 4, third + 5)],
+        "its content": [range(third + 500, third + 501)],
+        "two places": [range(starts[1] + 9, starts[1] + 12), range(third, third + 8)],
+        "all of it": [range(third, starts[4])],
+    }[where]
+    for place in places:
+        for octet in place:
+            data[octet] ^= 0xFF
+    path.write_bytes(data)
+    recording = Recording(path)
+    found = [int(float(str(sample.value))) // ROWS for batch in recording.batches() for sample in batch]
+    lost = {0, 2} if where == "two places" else {2}
+    assert set(found) == set(range(6)) - lost and len(found) == (6 - len(lost)) * ROWS
+    assert recording.gaps == len(places) and not recording.is_cut
+    assert recorded(path) == 0 and f"damaged in {len(places)} place" in capsys.readouterr().out
+    with structlog.testing.capture_logs() as logs:
+        device = ReplayDevice(file=path, device="boiler")
+        assert sum(map(len, _polls(ReplayDriver("boiler", device, {}, SystemClock())))) == len(found)
+    assert [each["event"] for each in logs] == ["recording damaged, samples are missing"] * len(places)
+
+
+def test_octets_of_nothing_at_the_end_are_no_block(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.rec"
+    write(path, many(10))
+    path.write_bytes(path.read_bytes() + bytes(4096))
+    recording = Recording(path)
+    assert sum(map(len, recording.batches())) == 10 and recording.is_cut
 
 
 def test_a_file_that_is_cut_or_spoiled_is_read_up_to_there(tmp_path: Path) -> None:

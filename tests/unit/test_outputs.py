@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from agent.annunciation import OutputKind
 from agent.core.clock import SystemClock
-from agent.core.model import Level
+from agent.core.errors import Refused
+from agent.core.model import Level, Value
 from agent.outputs import Heartbeat, Output, OutputBus
-from tests.fakes import FakeDevice, FakeDriver, until
+from tests.fakes import FakeDevice, FakeDriver, FakeSession, until
 
 LEVELS = {Level.OFF: False, Level.ON: True}
 
@@ -164,3 +165,67 @@ async def test_with_refresh_an_output_is_written_at_every_cycle() -> None:
     )
     async with running(plant):
         await until(lambda: plant.device.writes == [("plc.siren", False)] * 3, limit_s=3.0)
+
+
+class Picky(FakeSession):
+    """Refuses what ``takes`` says no to."""
+
+    def __init__(self, takes: Callable[[Value], bool]) -> None:
+        self.device = FakeDevice({"plc.beat": 0})
+        super().__init__(self.device, SystemClock())
+        self.takes = takes
+
+    async def write(self, point: str, value: Value) -> None:
+        if not self.takes(value):
+            raise Refused("device busy")
+        await super().write(point, value)
+
+    @property
+    def written(self) -> list[Value]:
+        return [value for _, value in self.device.writes]
+
+
+async def test_a_device_that_was_busy_gets_the_next_count() -> None:
+    heartbeat, session = Heartbeat("plc.beat", lambda: True), Picky(lambda _: True)
+    busy_at = {2, 5, 6, 9}
+    for beat in range(1, 13):
+        refusals = iter([beat in busy_at, False])
+        session.takes = lambda _, refusals=refusals: not next(refusals)  # type: ignore[misc]
+        await heartbeat.beat(session)
+    assert session.written == [1, 0, 3, 4, 1, 0, 7, 8, 1, 10, 11, 12], "and at no beat did it stand still"
+    session.takes = lambda _: False
+    for _ in range(9):
+        await heartbeat.beat(session)
+    session.takes = lambda _: True
+    await heartbeat.beat(session)
+    assert session.written[-1] == 22
+
+
+async def test_a_coil_gets_0_and_1_and_is_not_asked_for_more_after_a_while() -> None:
+    heartbeat, session = Heartbeat("plc.beat", lambda: True), Picky(lambda _: True)
+    tried: list[Value] = []
+
+    def coil(value: Value) -> bool:
+        tried.append(value)
+        return value in (0, 1)
+
+    session.takes = coil
+    for _ in range(8):
+        await heartbeat.beat(session)
+    assert session.written == [1, 0] * 4
+    assert tried == [1, 2, 0, 3, 1, 4, 0, 1, 0, 1, 0]
+
+
+async def test_a_refused_heartbeat_leaves_the_outputs_their_connection() -> None:
+    plant = Plant()
+    plant.device.values["plc.beat"] = 0
+    plant.device.refuses.add("plc.beat")
+    clock = SystemClock()
+    heartbeat = Heartbeat("plc.beat", lambda: True)
+    driver = FakeDriver(plant.device, clock)
+    plant.bus = OutputBus("plc", driver, [plant.output], lambda: plant.wanted, clock, heartbeat)
+    async with running(plant):
+        await asyncio.sleep(2.2)
+        plant.want(Level.ON)
+        await until(lambda: plant.siren() is True, limit_s=0.3)
+        assert plant.device.sessions == 1 and plant.output.reason == ""

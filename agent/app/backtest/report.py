@@ -28,6 +28,8 @@ class Backtest:
     not_judged: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_cut: bool = False
     tolerance_s: float = 0.001
+    gaps: int = 0
+    """Damaged places in the recording, whose samples are lost."""
 
     def matches(self) -> dict[str, Matched]:
         """Compare alarm by alarm, in the order of their ids."""
@@ -47,6 +49,7 @@ class Backtest:
             "samples": self.samples,
             "samples_per_s": round(self.samples / self.took_s) if self.took_s else None,
             "is_cut": self.is_cut,
+            "gaps": self.gaps,
             "differs": self.differs(),
             "new": self._whole(self.new),
             "old": self._whole(self.old) if self.old is not None else None,
@@ -57,6 +60,8 @@ class Backtest:
     def lines(self) -> Iterator[str]:
         """Yield it as text."""
         yield f"{self.samples:,} samples over {_span(self.span_s)}, from {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.gaps:
+            yield f"the recording is damaged in {self.gaps} place(s): the samples there are missing"
         if self.is_cut:
             yield "the end of the recording is missing: it was cut off"
         for name, each in (("new", self.new), ("old", self.old)):

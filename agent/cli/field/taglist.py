@@ -49,6 +49,8 @@ class Tag:
     line: int
     name: str
     options: Mapping[str, object]
+    written: str = ""
+    """What the list calls it."""
 
 
 def read_tags(path: Path, kind: DriverType, columns: Mapping[str, str]) -> tuple[list[Tag], list[Fault]]:
@@ -59,7 +61,7 @@ def read_tags(path: Path, kind: DriverType, columns: Mapping[str, str]) -> tuple
     rows, found = _rows(path), list[Tag]()
     head_line, head = next(rows, (1, []))
     fields = _fields(path, head, columns)
-    faults, first = list[Fault](), dict[str, int]()
+    faults, first = list[Fault](), dict[str, Tag]()
     for line, row in rows:
         if len(row) <= max(fields.index("name"), fields.index("address")):
             faults.append(Fault(str(path), line, len(row), "the line ends before the columns of name and address"))
@@ -117,6 +119,7 @@ def _fields(path: Path, head: Sequence[str], columns: Mapping[str, str]) -> list
 
 
 def _tag(line: int, row: Mapping[str, str], kind: DriverType) -> Tag:
+    written = row["name"]
     name = re.sub(r"[^a-z0-9_-]+", "_", row["name"].lower()).strip("_")
     if not row["name"].isascii():  # a name in Chinese is kept as the description; the point is called by its address
         name = "p_" + re.sub(r"[^a-z0-9]+", "_", row["address"].lower()).strip("_")
@@ -131,7 +134,7 @@ def _tag(line: int, row: Mapping[str, str], kind: DriverType) -> Tag:
     options |= {key: _number(row[key]) for key in ("scale", "offset") if row.get(key)}
     if row.get("access", "").lower() in _WRITES:
         options["writable"] = True
-    return Tag(line, name, options)
+    return Tag(line, name, options, written)
 
 
 def _type(row: Mapping[str, str], kind: DriverType) -> dict[str, object]:
@@ -150,11 +153,12 @@ def _number(text: str) -> object:
         return text
 
 
-def _name_faults(tag: Tag, first: dict[str, int]) -> Iterator[tuple[str, str]]:
+def _name_faults(tag: Tag, first: dict[str, Tag]) -> Iterator[tuple[str, str]]:
     if not re.fullmatch(NAME, tag.name):
         yield "name", f"{tag.name!r} cannot be a point's name; it needs a letter first (a-z, 0-9, _ and - after it)"
-    elif first.setdefault(tag.name, tag.line) != tag.line:
-        yield "name", f"{tag.name!r} is given twice (first in line {first[tag.name]}); rename one"
+    elif (other := first.setdefault(tag.name, tag)) is not tag:
+        both = f"{other.written!r} in line {other.line} and {tag.written!r} in line {tag.line}"
+        yield "name", f"{both} become the same point {tag.name!r}; rename one"
 
 
 def _point_faults(tag: Tag, kind: DriverType) -> Iterator[tuple[str, str]]:
