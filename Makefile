@@ -9,7 +9,7 @@ run:
 
 test: lint
 	@tools/test-servers
-	@$(PY) -m pytest $(ARGS)
+	@tools/run-tests $(ARGS)
 
 lint: .dev
 	@$(PY) -m ruff format --check $(CODE)
