@@ -97,15 +97,16 @@ def starting_plan(site: Site, store: RuleStore) -> Plan:
     So a rule file that was broken meanwhile does not keep the alarms from working, and what was changed
     meanwhile comes in as any other change. Raises ConfigError with the faults of the files when nothing is left.
     """
-    good = store.last_good()
-    last = next(good, None)
+    active = store.current().active
+    good = list(store.last_good())
+    last = next((bundle for bundle in good if bundle.revision == active), None)
     found = _fitting(site, store, last) if last is not None else None
     if found is not None:
         return found
     try:
         return _plan(site, site.rules, gather(site.rules))
     except ConfigError:
-        older = (_fitting(site, store, bundle) for bundle in good)
+        older = (_fitting(site, store, bundle) for bundle in good if bundle is not last)
         found = next((plan for plan in older if plan is not None), None)
         if found is None:
             raise
