@@ -38,16 +38,22 @@ def same_design(one: Slot, other: Slot) -> bool:
 
 def removed(alarm: Alarm, rule: Rule, now: Instant) -> Change | None:
     """Return the end of an alarm whose rule is gone; None if there is nothing to end."""
-    ended = replace(alarm, process=AlarmState.NORMAL, active=False, shelved=None, suppressed=None, out_of_service=None,
-                    timer=None, escalate=None, re_alarm=None, exceeded=None, superseded=False)  # fmt: skip
     if alarm.state is AlarmState.NORMAL:
-        return Change(ended) if ended != replace(alarm, exceeded=None) else None
-    ended = replace(ended, cleared_at=now.utc)
+        over = ended(alarm, None)
+        return Change(over) if over != replace(alarm, exceeded=None) else None
+    over = ended(alarm, now)
     priority = rule.definition.priority
     told = Transition(
-        alarm.id, alarm.occurrence, Action.REMOVED, alarm.state, ended.state, priority, alarm.value, now, None
+        alarm.id, alarm.occurrence, Action.REMOVED, alarm.state, over.state, priority, alarm.value, now, None
     )
-    return Change(ended, told)
+    return Change(over, told)
+
+
+def ended(alarm: Alarm, now: Instant | None) -> Alarm:
+    """Return an alarm without anything that stands or runs; cleared ``now`` unless it was normal."""
+    return replace(alarm, process=AlarmState.NORMAL, active=False, shelved=None, suppressed=None, out_of_service=None,
+                   timer=None, escalate=None, re_alarm=None, exceeded=None, superseded=False,
+                   cleared_at=now.utc if now is not None else alarm.cleared_at)  # fmt: skip
 
 
 def _shelf(alarm: Alarm, rule: Rule, now: Instant) -> Alarm:

@@ -23,6 +23,7 @@ from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
 from agent.config import DeviceConfig
 from agent.core.clock import SystemClock
+from agent.core.model import Alarm, AlarmState, Instant
 from agent.core.ports import Driver
 from agent.facts import FactTable
 from agent.health import Health
@@ -37,6 +38,7 @@ from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
 from agent.uplink import Uplink
 from agent.version import VERSION
+from rules.adoption import ended
 from rules.engine import Engine
 
 log = structlog.get_logger(__name__)
@@ -130,7 +132,18 @@ class Agent:
         for same_boot in (True, False):
             self.pipeline.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
         self.pipeline.refresh(now)
+        self._tell_gone([alarm for alarm, _ in saved], now)
         await self.memories.restore()
+
+    def _tell_gone(self, saved: Iterable[Alarm], now: Instant) -> None:
+        """An alarm that stood, and that no rule has any longer, does not vanish without a word."""
+        known = self.pipeline.engine.definitions
+        gone = [alarm for alarm in saved if alarm.state is not AlarmState.NORMAL and alarm.id not in known]
+        if gone:
+            names = [alarm.id for alarm in gone]
+            log.warning("alarms that stood have no rule any more", alarms=names)
+            told = gateway_event("alarms-removed", {"alarms": names}, now)
+            self.journal.record([told], [ended(alarm, now) for alarm in gone])
 
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)

@@ -10,7 +10,9 @@ from agent.app.plan import Plan, compile_rules, load_plan, read_site, starting_p
 from agent.app.rulesets.bundle import gather
 from agent.app.rulesets.staging import stage
 from agent.app.rulesets.store import Entry, RuleStore
+from agent.app.wiring import Agent
 from agent.core.errors import ConfigError
+from agent.core.model import Alarm, AlarmState
 from tests.rulesets.rig import gas, text
 
 SITE = """
@@ -124,3 +126,21 @@ def test_a_set_holds_what_it_includes_and_its_tables(tmp_path: Path) -> None:
     assert old["room.gas.high.H"] == 20 and old["room.spare.high.H"] == 30
     (tmp_path / "more" / "table.csv").unlink()
     assert list(gather(found.rules).missing) == ["more/table.csv"]
+
+
+async def test_an_alarm_that_stood_and_has_no_rule_any_more_is_told_once(tmp_path: Path) -> None:
+    path = site(tmp_path, text(gas()))
+    plan, state = load_plan(path), tmp_path / "state"
+    store = RuleStore(state / "rules")
+    stood = [Alarm(id_, AlarmState.UNACKNOWLEDGED, active=True, occurrence="o") for id_ in ("gas.H", "gone.H")]
+    for _ in range(2):
+        agent = Agent(plan, state, tmp_path / "a.sock", store)
+        with agent.journal as journal:
+            journal.record([], stood)
+            await journal.settled()
+            await agent._restore()
+            await journal.settled()
+            events = [each["data"] for each in await journal.events(100) if each["data"]["action"] == "alarms-removed"]
+            assert [event["alarms"] for event in events] == [["gone.H"]]
+            assert agent.pipeline.engine.alarms["gas.H"].active
+        stood = []
