@@ -186,6 +186,28 @@ async def test_a_deleted_file_changes_nothing(tmp_path: Path) -> None:
     assert rig.siren == "on"
 
 
+async def test_files_that_come_and_go_beside_the_rules_are_in_nobodys_way(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, gas())
+    await rig.look()
+    rig.write(gas(at=22))
+    for number in range(3):
+        (tmp_path / f"{number}.log").write_text("")
+        await rig.sets.look()
+    assert rig.sets.active.rules[0].definition.limit == 22
+
+
+async def test_a_file_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, gas())
+    await rig.look()
+    whole = text(gas(at=22))
+    for length in range(10, len(whole), 40):
+        rig.file.write_text(whole[:length])
+        await rig.sets.look()
+    assert rig.sets.rejected is None and rig.sets.active.rules[0].definition.limit == 20
+    await rig.edit(gas(at=22))
+    assert rig.sets.active.rules[0].definition.limit == 22 and len(rig.told("rules.change")) == 1
+
+
 async def test_a_set_whose_scenarios_fail_does_not_run(tmp_path: Path) -> None:
     steps = "{name: calls, steps: [{at: 0s, set: {room.gas: 25}}, {at: 1s, expect: {gas.H: unacknowledged}}]}"
     rig = Rig(tmp_path, gas())

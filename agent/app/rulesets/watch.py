@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.app.rulesets.bundle import Bundle, gather
+from agent.app.rulesets.bundle import TESTS, Bundle, gather
 
 Stamps = dict[str, object]
 
@@ -41,8 +41,13 @@ class Watch:
 
 
 def _stamps(paths: Sequence[Path]) -> Stamps:
-    """Return what tells that a file has changed, or that one came or went beside it."""
-    return {str(each): _stamp(each) for path in paths for each in (path, path.parent)}
+    """Return what tells that a file has changed, or that a test came or went beside it.
+
+    Not when a folder last changed: where other files come and go all the time it would never be at rest.
+    """
+    folders = {path.parent for path in paths}
+    tests: Stamps = {str(folder): sorted(test.name for test in folder.glob(TESTS)) for folder in folders}
+    return tests | {str(path): _stamp(path) for path in paths}
 
 
 def _stamp(path: Path) -> object:
