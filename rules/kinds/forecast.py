@@ -55,7 +55,6 @@ class ForecastCondition(Condition):
     """``limit`` is reached from below with ``sign`` 1, from above with -1."""
 
     timed = True
-    counts = True
 
     point: str
     limit: float
