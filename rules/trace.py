@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from math import isfinite
+from math import inf, isfinite
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -27,18 +27,19 @@ class Trace:
 
     A value that is not reported anew for a quarter of the window is taken to hold, and marked as such at
     every step: a device that reports by exception sends nothing while nothing changes. ``hold_s`` is another
-    time for that.
+    time for that. ``phase`` is how much of its first step is over when it begins.
     """
 
-    def __init__(self, window_s: float, steps: int, hold_s: float | None = None) -> None:
+    def __init__(self, window_s: float, steps: int, hold_s: float | None = None, phase: float = 1.0) -> None:
         self.window_s, self.step_s = window_s, window_s / steps
         self.marks: deque[Mark] = deque(maxlen=2 * steps)
         self._doubtful = 0
+        self._phase = phase
         self._hold_s = window_s / 4 if hold_s is None else hold_s
         self._raw: list[Mark] = []
-        self._closed_s = -float("inf")
-        self._last_s = -float("inf")
-        self._received_s = -float("inf")
+        self._closed_s = -inf
+        self._last_s = -inf
+        self._received_s = -inf
 
     def take(self, sample: Sample | None, now: Instant) -> bool:
         """Take the newest sample in; tell whether there is a new mark."""
@@ -84,6 +85,8 @@ class Trace:
         """Add one sample; when its step is over, close it with the median."""
         if raw.at_s <= self._last_s:
             return False
+        if self._closed_s == -inf:
+            self._closed_s = raw.at_s - self._phase * self.step_s
         is_over = raw.at_s - self._closed_s >= self.step_s * (1 - 0.5 / _RAW)
         if self._raw and not is_over and raw.at_s - self._last_s < self.step_s / _RAW:
             return False

@@ -94,7 +94,6 @@ class AnomalyCondition(Condition):
     """Differences below ``least``, in ``unit``, never count. It says nothing before it has learnt ``learn_s``."""
 
     timed = True
-    counts = True
 
     point: str
     detect: tuple[Detector, ...]

@@ -64,7 +64,7 @@ class CountCondition(Condition):
     def judge(self, facts: Facts, memory: Tally, held: bool, now: Instant) -> Verdict:
         """Exceeded at ``count`` and beyond; once exceeded, until it was seen to be quiet for ``quiet_s``."""
         verdict = self._when.judge(facts, None, False, now)
-        self._take(memory, verdict.exceeded, facts, now.mono_s)
+        self._take(memory, verdict, facts, now.mono_s)
         found = self._found(memory, now.mono_s)
         if held and verdict.exceeded is not None and self._is_quiet(memory, now.mono_s):
             memory.events.clear()
@@ -93,13 +93,18 @@ class CountCondition(Condition):
         if memory.events:
             yield f"the last one {now.mono_s - memory.events[-1]:.1f} s ago"
 
-    def _take(self, memory: Tally, truth: bool | None, facts: Facts, now_s: float) -> None:
-        """Note what happened; after a gap a False that became True has risen at least once."""
-        if truth is None:
+    def _take(self, memory: Tally, verdict: Verdict, facts: Facts, now_s: float) -> None:
+        """Note what happened; after a gap a False that became True has risen at least once.
+
+        A True that is not GOOD counts, and is a gap as well: it may have fallen and risen.
+        """
+        truth = verdict.exceeded
+        if truth is None or (truth and verdict.degraded):
             memory.seen_s, memory.calm = None, False
-            return
-        if memory.seen_s is None:
+        elif memory.seen_s is None:
             memory.seen_s = now_s
+        if truth is None:
+            return
         samples = (facts.get(point, now_s) for point in self.inputs) if self.counts else ()
         stamps = tuple(sample.received_s for sample in samples if sample is not None)
         is_new = stamps != memory.sample_s if self.counts else memory.last is False

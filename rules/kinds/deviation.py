@@ -92,6 +92,13 @@ class DeviationOptions(SingleOptions):
     on_delay: Duration = 2.0
     off_delay: Duration = 10.0
 
+    @field_validator("percent_of", mode="before")
+    @classmethod
+    def _one_or_other(cls, value: object) -> object:
+        if value not in (None, "reference") and not isinstance(value, list | tuple):
+            raise ValueError(f"{value!r} is nothing to take % of; write reference, or a span such as [0, 400]")
+        return value
+
     @field_validator("percent_of")
     @classmethod
     def _in_order(cls, span: str | tuple[float, float] | None) -> str | tuple[float, float] | None:

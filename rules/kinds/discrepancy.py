@@ -14,7 +14,7 @@ from agent.core.model import Instant, PointInfo, Sample, Value
 from agent.core.ports import Facts
 from rules.condition import UNKNOWN, Condition, Verdict, careful, firm, number
 from rules.language import Message, SingleOptions
-from rules.values import State, States, in_words, is_one_of
+from rules.values import StateKey, States, in_words, is_one_of
 
 _MOST_TRAVELS = 2
 """A command that goes to and fro buys that many times the travel at most."""
@@ -138,7 +138,7 @@ class DiscrepancyOptions(SingleOptions):
     feedback: str
     travel: Duration = Field(gt=0, description="time to get there after a change of the command")
     tolerance: float = Field(default=0.0, ge=0, description="of numbers, in their unit")
-    agree: dict[State, States] = Field(
+    agree: dict[StateKey, States] = Field(
         default_factory=dict, description="what the feedback must say for each command, if not the same"
     )
     on_delay: Duration = 1.0

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, NamedTuple
+from zlib import crc32
 
 from pydantic import Field
 
@@ -55,7 +56,6 @@ class ForecastCondition(Condition):
     """``limit`` is reached from below with ``sign`` 1, from above with -1."""
 
     timed = True
-    counts = True
 
     point: str
     limit: float
@@ -70,8 +70,9 @@ class ForecastCondition(Condition):
         return (self.point,)
 
     def remember(self) -> ForecastMemory:
-        """Return an empty trace."""
-        return ForecastMemory(self.window_s, _STEPS)
+        """Return an empty trace; those of many points do not all come to a mark in the same second."""
+        phase = crc32(self.point.encode()) % 64 / 64
+        return ForecastMemory(self.window_s, _STEPS, phase=phase)
 
     def judge(self, facts: Facts, memory: ForecastMemory, held: bool, now: Instant) -> Verdict:
         """Unknown until the data fill the window. The value is minutes to the limit by the trend, None for never.

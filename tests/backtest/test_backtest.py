@@ -28,6 +28,7 @@ from rules.kinds.condition import ConditionOptions
 from rules.kinds.count import CountOptions
 from rules.kinds.level import LevelOptions
 from rules.kinds.rate import RateOptions
+from rules.kinds.share import ShareOptions
 from rules.rule import Rule
 from tests.rulesets.rig import compile_rules, gas, text
 
@@ -138,6 +139,19 @@ def test_a_replay_does_what_the_agent_would_have_done(tmp_path_factory: Any, giv
     heard[0].close(recording.end_s)
     assert recording.samples == len(samples) and recording.end_s == now_s
     assert heard[0].spans == plainly(samples)
+
+
+def test_every_picture_counts_though_it_shows_the_same(tmp_path: Path) -> None:
+    share = {"id": "s", "name": "S", "inputs": {"bare": "p.c"}, "when": "bare > 0", "priority": "P3"}
+    engine = Engine(ShareOptions.model_validate(share).compile(INFOS))
+    path = record(tmp_path / "pictures.rec", [sample("p.c", 1, 10 + index / 2) for index in range(6)])
+    raised: list[float] = []
+
+    def hear(number: int, changes: Sequence[Change], at_s: float) -> None:
+        raised.extend(at_s for change in changes if change.transition is not None)
+
+    Player([engine], list(INFOS.values()), START, hear).play(Recording(path))
+    assert raised == [12.0]
 
 
 def spans(*pairs: tuple[float, float]) -> list[Span]:

@@ -126,6 +126,16 @@ def test_it_survives_a_restart_and_forgets_on_another_boot() -> None:
     assert found.after(1, a=60.0) is None
 
 
+def test_many_forecasts_do_not_reckon_in_the_same_second() -> None:
+    marked = set()
+    for name in (f"tank{index}" for index in range(40)):
+        found = Bench(kind="forecast", input=name, limit=80, within="1h", window="30min")
+        while not found.memory.marks:
+            found.after(1, Quality.GOOD, **{name: 5.0})
+        marked.add(found.now.mono_s)
+    assert len(marked) > 15
+
+
 def test_it_says_what_it_makes_of_it() -> None:
     found = bench()
     assert found.condition.describe() == "a will rise to 80 u within 1h (by its trend over 30min)"
