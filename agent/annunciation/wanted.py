@@ -49,26 +49,53 @@ def is_sounding(pattern: Pattern, alarm: Alarm, now_s: float) -> tuple[bool, flo
 def look(outputs: Outputs, alarms: Iterable[Live], data: Annunciation, now: Instant) -> Picture:
     """Return what every output should show at ``now``."""
     wanted = dict.fromkeys(outputs.kinds, Level.OFF)
+    calls, due_s, is_clear = _calls(alarms, data, now)
     heard = _Heard(data)
+    for call in calls:
+        for name, level in _asks(outputs, call.definition, call.alarm, call.pattern, data):
+            if not outputs.kinds[name].sounds:
+                wanted[name] = stronger(wanted[name], level)
+            elif call.is_loud:
+                heard.ask(name, call.definition.priority, level)
+    if is_clear:
+        for kind, level in data.clear.items():
+            wanted.update(dict.fromkeys(outputs.by_kind.get(kind, ()), level))
+    wanted.update(heard.levels())
+    return Picture(wanted, due_s)
+
+
+def _calls(alarms: Iterable[Live], data: Annunciation, now: Instant) -> tuple[Iterable[_Call], float, bool]:
+    """Return one of each sort of alarm, when (monotonic) the first sound changes, and whether nothing stands at all."""
     patterns, due_s, is_clear = data.at(now), inf, True
+    calls: dict[object, _Call] = {}
     for definition, alarm in alarms:
         is_clear = False
         if alarm.state is not alarm.process:
             continue  # shelved, suppressed or out of service: silent and dark
         pattern = patterns[definition.priority]
         loud, change_s = is_sounding(pattern, alarm, now.mono_s)
+        loud = loud and not alarm.silenced
         if alarm.process is AlarmState.UNACKNOWLEDGED and not alarm.silenced:
             due_s = min(due_s, change_s)
-        for name, level in _asks(outputs, definition, alarm, pattern, data):
-            if not outputs.kinds[name].sounds:
-                wanted[name] = stronger(wanted[name], level)
-            elif loud and not alarm.silenced:
-                heard.ask(name, definition.priority, level)
-    if is_clear:
-        for kind, level in data.clear.items():
-            wanted.update(dict.fromkeys(outputs.by_kind.get(kind, ()), level))
-    wanted.update(heard.levels())
-    return Picture(wanted, due_s)
+        likeness = _likeness(definition, alarm, loud, data)
+        if likeness not in calls:
+            calls[likeness] = _Call(definition, alarm, pattern, loud)
+    return calls.values(), due_s, is_clear
+
+
+class _Call(NamedTuple):
+    """One of the alarms that ask the very same of the outputs; ``is_loud``: now, and nobody has silenced it."""
+
+    definition: AlarmDefinition
+    alarm: Alarm
+    pattern: Pattern
+    is_loud: bool
+
+
+def _likeness(definition: AlarmDefinition, alarm: Alarm, loud: bool, data: Annunciation) -> object:
+    """Return what two alarms have in common that ask the same: in a flood it is looked at once."""
+    joining = definition.escalation[: alarm.escalated] if alarm.escalated else ()
+    return definition.priority, alarm.process, loud, definition.outputs, definition.id in data.faults, joining
 
 
 class _Heard:

@@ -55,6 +55,8 @@ class Plan:
         """Return the points that decide on each output."""
         found: dict[str, set[str]] = {name: set() for name in self.site.outputs}
         for rule in self.rules:
+            if rule.definition.id in self.annunciation.faults:
+                continue  # of devices and the gateway itself: what is known of them at the start says enough
             outputs = rule.definition.outputs
             joining = [name for step in rule.definition.escalation for name in step.outputs]
             for name in self.site.outputs if outputs is None else {*outputs, *joining}:

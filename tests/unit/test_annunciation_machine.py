@@ -165,6 +165,10 @@ class Annunciation(RuleBasedStateMachine):
             later = later._replace(mono_s=later.mono_s + 0.1)
         for _ in range(3):
             assert self.annunciator.refresh(self.live(), later) == []
+        if due_s is not None and due_s > later.mono_s + 0.2:
+            later = later._replace(mono_s=due_s - 0.01)
+            assert self.annunciator.refresh(self.live(), later) == [], "it changed before it was due"
+            self.annunciator.refresh(self.live(), self.clock.now())
         assert self.annunciator.wanted == before and self.told == told
 
     @invariant()

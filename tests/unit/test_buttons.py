@@ -9,6 +9,7 @@ import pytest
 
 from agent.annunciation import Annunciator, OutputKind
 from agent.annunciation.buttons import ButtonOptions, watched
+from agent.app.builtin import button_rule
 from agent.core.clock import ManualClock
 from agent.core.model import AlarmState, PointInfo, Sample, Value
 from agent.facts import FactTable
@@ -105,3 +106,17 @@ def test_what_was_not_seen_to_be_pressed_does_nothing(story: Callable[[Panel], N
     assert panel.answered() == []
     panel.press()
     assert panel.answered() == ["room", "yard"], "and then it works again"
+
+
+@pytest.mark.parametrize(("pressed", "released"), [(True, False), (1, 0)])
+def test_a_button_that_stays_pressed_is_an_alarm(pressed: Value, released: Value) -> None:
+    clock, facts = ManualClock(), FactTable([PointInfo("panel.button")])
+    engine = Engine(button_rule("panel", "panel.button").compile(facts.points))
+    for value, wait_s, state in (
+        (pressed, 29.9, "normal"),
+        (released, 60.0, "normal"),
+        (pressed, 30.0, "unacknowledged"),
+    ):
+        engine.evaluate(facts, facts.update([Sample.good("panel.button", value, clock.now())]), clock.now())
+        engine.evaluate(facts, (), clock.advance(wait_s))
+        assert engine.alarms["panel.held"].state == state
