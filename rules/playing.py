@@ -13,6 +13,7 @@ from agent.core.clock import ManualClock
 from agent.core.errors import Fault, NotAllowed
 from agent.core.model import Action, Alarm, Change, Instant, Operator, PointInfo, Quality, Sample, Value
 from rules.engine import Engine
+from rules.memories import recall, remembered
 from rules.story import ExpectOptions, SettingOptions, StepOptions, Story
 
 SWEEP_S = 1.0
@@ -120,8 +121,9 @@ class Player:
         self._t_s = max(t_s, self._t_s)
 
     def _restart(self, same_boot: bool, down_s: float) -> None:
-        """Begin anew with the saved alarms, nothing known; then every point is read again."""
+        """Begin anew with the saved alarms and memories, nothing known; then every point is read again."""
         saved, known = list(self._engine.alarms.values()), self._facts.latest
+        kept = [row for slot in self._engine.slots.values() if (row := remembered(slot)) is not None]
         self._queue = [each for each in self._queue if each[0] > self._t_s + down_s]
         self._advance(self._t_s + down_s)
         self._sweep_s = self._t_s + SWEEP_S
@@ -131,6 +133,7 @@ class Player:
         now = self._clock.now()
         self._engine, self._facts, self._judged_s = Engine(self._story.rules), TestFacts(self._story.points), -inf
         self._engine.restore(saved, same_boot, now)
+        list(recall(self._engine.slots, [(row, same_boot) for row in kept]))
         self._note(self._engine.sweep(self._facts, (), now))
         again = [each._replace(received_s=now.mono_s, received_at=now.utc) for each in known.values()]
         self._facts.put(again)

@@ -29,6 +29,7 @@ from models import CAMERA
 from rules.kinds.condition import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
+from rules.story import Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,11 @@ class Plan:
     def start_modes(self) -> dict[str, str]:
         """Return ``on_start`` by output."""
         return {name: options.on_start for name, options in self.site.outputs.items()}
+
+    def surroundings(self) -> Surroundings:
+        """Return what the site lends to the tests of its rules."""
+        site = self.site
+        return Surroundings(self.points, tuple(site.outputs), site.calendars, time_zone(site.gateway.timezone))
 
     def inputs_by_output(self) -> dict[str, set[str]]:
         """Return the points that decide on each output."""

@@ -79,6 +79,7 @@ class Agent:
             self.pipeline,
             self.journal,
             clock,
+            plan.surroundings(),
         )
         self.memories = Memories(self.pipeline, self.journal)
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None

@@ -25,6 +25,7 @@ from agent.pipeline import Pipeline
 from rules.difference import Difference
 from rules.engine import Engine
 from rules.rule import Rule
+from rules.story import Surroundings
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +65,14 @@ class RuleSets:
         pipeline: Pipeline,
         journal: Events,
         clock: Clock,
+        site: Surroundings | None = None,
     ) -> None:
         self.active = active
         self.rejected: Outcome | None = None
         self.disk = active.revision
         self._watch, self._compile, self._store = Watch(paths), compile_rules, store
         self._pipeline, self._journal, self._clock = pipeline, journal, clock
+        self._site = site
         self._lock = asyncio.Lock()
         self._current: Current | None = None
         self._refused = ""
@@ -162,7 +165,7 @@ class RuleSets:
         self.rejected, self._held, self._refused = None, None, ""
 
     async def _stage(self, bundle: Bundle, tests: bool = True) -> Staged:
-        return await asyncio.to_thread(stage, bundle, self._compile, self.active.rules, tests)
+        return await asyncio.to_thread(stage, bundle, self._compile, self.active.rules, tests, self._site)
 
     async def _take(self, staged: Staged, action: str, operator: Operator, force: bool) -> Outcome:
         """Let a set run unless something speaks against it; either way, tell."""

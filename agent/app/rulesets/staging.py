@@ -16,6 +16,7 @@ from rules.difference import NOTHING, Difference, difference
 from rules.engine import Engine
 from rules.rule import Rule
 from rules.scenario import play_file
+from rules.story import Surroundings
 
 Compile = Callable[[Sequence[Path]], Sequence[Rule]]
 _SWITCH_S = 0.0005
@@ -33,8 +34,17 @@ class Staged:
     difference: Difference = NOTHING
 
 
-def stage(bundle: Bundle, compile_rules: Compile, before: Sequence[Rule], tests: bool = True) -> Staged:
-    """Try a set, and compare it with the one ``before``. Never raises for what is in it."""
+def stage(
+    bundle: Bundle,
+    compile_rules: Compile,
+    before: Sequence[Rule],
+    tests: bool = True,
+    site: Surroundings | None = None,
+) -> Staged:
+    """Try a set, and compare it with the one ``before``. Never raises for what is in it.
+
+    ``site`` lends its points to the tests, as it does in ``anshao rules test site.yaml``.
+    """
     if bundle.missing:
         return Staged(bundle, faults=tuple(bundle.faults()))
     if bundle.bytes > MOST_BYTES:
@@ -42,19 +52,26 @@ def stage(bundle: Bundle, compile_rules: Compile, before: Sequence[Rule], tests:
     try:
         with _yielding(), tempfile.TemporaryDirectory(prefix="anshao-rules-") as folder:
             bundle.write(Path(folder))
-            return _try(bundle, Path(folder), compile_rules, before, tests)
+            return _try(bundle, Path(folder), compile_rules, before, tests, site)
     except OSError as error:
         return _not_tried(bundle, f"cannot be tried: {error.strerror or error}")
 
 
-def _try(bundle: Bundle, here: Path, compile_rules: Compile, before: Sequence[Rule], tests: bool) -> Staged:
+def _try(
+    bundle: Bundle,
+    here: Path,
+    compile_rules: Compile,
+    before: Sequence[Rule],
+    tests: bool,
+    site: Surroundings | None,
+) -> Staged:
     try:
         rules = tuple(compile_rules([here / name for name in bundle.rules]))
     except ConfigError as error:
         return Staged(bundle, faults=_named(error.faults, here, bundle))
     for rule in (*before, *rules):
         _ = rule.fingerprint  # made here, so that it is at hand when they are swapped
-    failures = tuple(_failures(bundle, here)) if tests else ()
+    failures = tuple(_failures(bundle, here, site)) if tests else ()
     return Staged(bundle, rules, Engine(rules), _named(failures, here, bundle), difference(before, rules))
 
 
@@ -62,10 +79,10 @@ def _not_tried(bundle: Bundle, reason: str) -> Staged:
     return Staged(bundle, faults=(Fault(bundle.root or "rules", 1, 1, reason),))
 
 
-def _failures(bundle: Bundle, here: Path) -> Iterator[Fault]:
+def _failures(bundle: Bundle, here: Path, site: Surroundings | None) -> Iterator[Fault]:
     for name in bundle.tests:
         try:
-            for result in play_file(here / name):
+            for result in play_file(here / name, site):
                 what = f"scenario {result.name!r}"
                 yield from (replace(fault, message=f"{what}: {fault.message}") for fault in result.failures)
         except ConfigError as error:

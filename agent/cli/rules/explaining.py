@@ -69,6 +69,7 @@ def _lines(section: str, found: Any) -> Iterator[str]:
 
 def _sample(row: dict[str, Any]) -> str:
     value = row["value"] if row["value"] is not None else f"unknown ({row['reason'] or 'bad'})"
+    value = f"{value:.6g}" if isinstance(value, float) else value
     doubt = f" {row['quality']}" if row["quality"] == "uncertain" else ""
     return f"{value}{doubt} ({row['age_s']:g} s ago)"
 

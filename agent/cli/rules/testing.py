@@ -75,15 +75,11 @@ def _run(path: Path, report: _Report) -> None:
 
 def _run_site(path: Path, report: _Report) -> None:
     from agent.app.plan import load_plan
-    from agent.core.calendars import time_zone
     from rules.files import LIBRARY, rule_closure
-    from rules.story import Surroundings
 
     plan = load_plan(path)
-    site = plan.site
-    lent = Surroundings(plan.points, tuple(site.outputs), site.calendars, time_zone(site.gateway.timezone))
-    own = [file for file in rule_closure(site.rules) if file.parent != LIBRARY.resolve()]
-    _play(_beside(own, report), lent, report)
+    own = [file for file in rule_closure(plan.site.rules) if file.parent != LIBRARY.resolve()]
+    _play(_beside(own, report), plan.surroundings(), report)
 
 
 def _beside(files: Sequence[Path], report: _Report) -> Iterator[Path]:
