@@ -19,7 +19,8 @@ from agent.core.errors import NotConnected
 T = TypeVar("T")
 CHUNK = 500
 """Nodes in one request; servers have limits of their own, rarely below this."""
-_NONSENSE = (UaError, AssertionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+_NONSENSE = (UaError, AssertionError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error,
+             RecursionError)  # fmt: skip
 """What asyncua raises for answers that it cannot make sense of (found by spoiling some)."""
 UNREADABLE = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(StatusCodes.BadDecodingError)))
 """Stands for a value that the server sent and that the library cannot decode."""

@@ -28,7 +28,10 @@ _ENDS = {ObjectIds.Structure, ObjectIds.Union, ObjectIds.BaseDataType}
 _NOTHING = ua.NodeId()
 """Above a type of which the server tells nothing."""
 _AS_VARIANT = {ObjectIds.BaseDataType, ObjectIds.Number, ObjectIds.Integer, ObjectIds.UInteger}
-_SPOILED = (UaError, NotEnoughData, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+_SPOILED = (UaError, NotEnoughData, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error,
+            RecursionError)  # fmt: skip
+_KEPT = 64
+"""Decoded structures that are kept: many points may be fields of the same one."""
 
 
 class Structures:
@@ -41,13 +44,14 @@ class Structures:
         self._types: dict[ua.NodeId, ua.StructureDefinition | ua.NodeId] = {}
         """A structure's definition with all that it inherits, or of what is none the type that it is a kind of."""
         self._whole: set[ua.NodeId] = set()
+        self._decoded: dict[ua.ExtensionObject, Mapping[str, Any]] = {}
         self._faults: dict[ua.NodeId, str] = {}
 
     async def declared(self, nodes: Sequence[ua.NodeId]) -> None:
         """Learn the types that these variables declare. Raises NotConnected."""
         values = await self._calls.read(nodes, AttributeIds.DataType)
         found = [value.Value.Value for value in values if value.Value is not None]
-        await self._learn([kind for kind in found if kind is not None and not _is_standard(kind)])
+        await self._learn([kind for kind in found if isinstance(kind, ua.NodeId) and not _is_standard(kind)])
 
     async def learn(self) -> bool:
         """Learn what is ``wanted``, and tell whether that was anything. Raises NotConnected."""
@@ -68,6 +72,13 @@ class Structures:
         if definition is None:
             self.wanted.add(value.TypeId)
             raise ValueError("the type of this structure is being asked for")
+        if value not in self._decoded:
+            if len(self._decoded) >= _KEPT:
+                self._decoded.clear()
+            self._decoded[value] = self._whole_body(definition, value)
+        return self._decoded[value]
+
+    def _whole_body(self, definition: ua.StructureDefinition, value: ua.ExtensionObject) -> Mapping[str, Any]:
         data = Buffer(bytes(value.Body or b""))
         try:
             fields = self._structure(definition, data, 0)

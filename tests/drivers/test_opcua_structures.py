@@ -10,6 +10,8 @@ import pytest
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
 
+from drivers.opcua.calls import Calls
+from drivers.opcua.structures import Structures
 from tests.drivers.rigs import Rig
 from tests.drivers.test_opcua_data import NODE, first
 from tests.servers.process import HERE, Server, free_port
@@ -89,3 +91,19 @@ async def test_unions_optional_fields_inherited_ones_and_boxes(plants: tuple[Rig
         }  # fmt: skip
         assert seen["whole"].reason == "a structure is not a plain value; say with 'field' which part of it"
         assert "there is no field 'Nothing'; there is " in str(seen["nothing"].reason)
+
+
+def test_a_structure_is_decoded_once_for_all_its_points_and_only_as_it_is_defined() -> None:
+    kind, encoding = ua.NodeId(ua.Int32(3003), ua.Int16(2)), ua.NodeId(ua.Int32(8003), ua.Int16(2))
+    count = ua.StructureField(Name="Count", DataType=ua.NodeId(ua.Int32(6)), ValueRank=ua.Int32(-1))
+    known = Structures(object.__new__(Calls))
+    known._keep(kind, ua.DataValue(ua.Variant(ua.StructureDefinition(DefaultEncodingId=encoding, Fields=[count]))))
+    whole = ua.ExtensionObject(TypeId=encoding, Body=ua.ByteString(b"\7\0\0\0"))
+    assert known.decode(whole) == {"Count": 7} and known.decode(whole) is known.decode(whole)
+    for body, reason in ((b"\7\0", "does not fit"), (b"\7\0\0\0\0", "longer than")):
+        with pytest.raises(ValueError, match=reason):
+            known.decode(ua.ExtensionObject(TypeId=encoding, Body=ua.ByteString(body)))
+    assert not known.wanted
+    with pytest.raises(ValueError, match="asked for"):
+        known.decode(ua.ExtensionObject(TypeId=kind, Body=ua.ByteString(b"")))
+    assert known.wanted == {kind}
