@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel
 
 from agent.annunciation.buttons import ButtonOptions
 from agent.annunciation.options import OutputOptions
@@ -22,88 +20,15 @@ from agent.core.calendars import Calendar, Window, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level
-from agent.core.options import DeviceOptions, Options, PointOptions
-from agent.core.ports import Clock, Driver, DriverType
+from agent.core.options import PointOptions
+from agent.core.ports import DriverType
 from agent.policy import OperationOptions, Policy, ShiftOptions
+from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, Site
 from agent.uplink.options import UplinkOptions
 
-NAME = r"[a-z][a-z0-9_-]*"
-_NAME_RULE = "use a-z, 0-9, _ and -, a letter first"
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch(NAME, value):
-        raise ValueError(f"{value!r} is not a name; {_NAME_RULE}")
-    return value
-
-
-def _place(value: str) -> str:
-    if re.search(r"[#+/\x00]", value):
-        raise ValueError(f"{value!r} becomes part of an MQTT topic; leave out +, # and /")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Place = Annotated[str, AfterValidator(_place)]
 RESERVED = ("gateway",)
 M = TypeVar("M", bound=BaseModel)
 _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", "certificate_days")
-
-
-def _zone(name: str) -> str:
-    time_zone(name)
-    return name
-
-
-class GatewayOptions(Options):
-    """Who this gateway is, and where it keeps its state."""
-
-    id: Name
-    site: Place = Field(min_length=1)
-    area: Place = ""
-    language: Literal["en", "zh"] = "en"
-    timezone: Annotated[str, AfterValidator(_zone)] = ""
-    """IANA name, in which calendars are read; empty: the system's."""
-    state: Path = Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anshao"))
-    socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
-
-
-@dataclass(frozen=True)
-class DeviceConfig:
-    """A device or camera with its points by local name."""
-
-    id: str
-    type: DriverType
-    options: DeviceOptions
-    points: Mapping[str, PointOptions]
-
-    def build(self, clock: Clock) -> Driver:
-        """Return its driver, not connected."""
-        return self.type.build(self.id, self.options, self.points, clock)
-
-
-@dataclass(frozen=True)
-class Site:
-    """A whole site, valid in itself. ``revision`` names the file's content."""
-
-    path: Path
-    revision: str
-    gateway: GatewayOptions
-    devices: Mapping[str, DeviceConfig]
-    cameras: Mapping[str, DeviceConfig]
-    outputs: Mapping[str, OutputOptions]
-    uplink: UplinkOptions | None
-    rules: tuple[Path, ...]
-    calendars: Mapping[str, Calendar]
-    annunciation: Annunciation
-    buttons: Mapping[str, ButtonOptions]
-    policy: Policy
-    self_test: SelfTestOptions | None
-    proof_test: ProofTestOptions | None
-
-    def build(self, clock: Clock) -> dict[str, Driver]:
-        """Return a driver for each device and camera."""
-        return {id_: config.build(clock) for id_, config in {**self.devices, **self.cameras}.items()}
 
 
 _SECTIONS = (
@@ -375,7 +300,7 @@ class _Reader:
 
     def _check_name(self, where: Where, name: str) -> None:
         if not re.fullmatch(NAME, name):
-            self._fault(where, f"{name!r} is not a name; {_NAME_RULE}", at_key=True)
+            self._fault(where, f"{name!r} is not a name; {NAME_RULE}", at_key=True)
         elif name in RESERVED:
             self._fault(where, f"the name {name!r} is one of anshao's own; choose another", at_key=True)
 

@@ -15,7 +15,7 @@ from agent.annunciation.self_test import POINT as SELF_TEST
 from agent.app import builtin
 from agent.app.rulesets.bundle import Bundle, gather
 from agent.app.rulesets.store import RuleStore
-from agent.config import DeviceConfig, Site, load_site, rule_files
+from agent.config import load_site, rule_files
 from agent.core.calendars import time_zone
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
@@ -24,6 +24,7 @@ from agent.core.ports import Driver
 from agent.health import gateway_points
 from agent.outputs import Output
 from agent.runner import online_point
+from agent.site import DeviceConfig, Site
 from drivers import REGISTRY
 from models import CAMERA
 from rules.kinds.condition import ConditionOptions

@@ -21,7 +21,6 @@ from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
-from agent.config import DeviceConfig
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, Instant
 from agent.core.ports import Driver
@@ -34,6 +33,7 @@ from agent.outputs import Heartbeat, Output, OutputBus
 from agent.pipeline import Pipeline
 from agent.reports import device_event, gateway_event
 from agent.runner import Runner
+from agent.site import DeviceConfig
 from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
 from agent.uplink import Uplink

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from rich.table import Table
 
-    from agent.config import Site
+    from agent.site import Site
     from drivers.opcua.device import OpcUaDevice
     from drivers.opcua.pki import Pki, Stored
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.config import NAME
 from agent.core.errors import ConfigError, Fault
 from agent.core.ports import DriverType
+from agent.site import NAME
 
 _SYNONYMS = {
     "name": ("name", "tag", "tagname", "tag name", "symbol", "变量名", "变量名称", "变量", "名称", "点名", "标签"),

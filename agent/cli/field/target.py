@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from agent.config import DeviceConfig, Site, load_site
+from agent.config import load_site
 from agent.core.clock import SystemClock
 from agent.core.ports import Driver
+from agent.site import DeviceConfig, Site
 from drivers import REGISTRY
 from models import CAMERA
 

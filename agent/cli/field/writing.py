@@ -9,9 +9,9 @@ from pathlib import Path
 
 from agent.cli.field.target import Target, site_of, targets
 from agent.client import AgentAway, AgentRefused, Client
-from agent.config import Site
 from agent.core.model import Sample, Value
 from agent.core.ports import Session
+from agent.site import Site
 
 SETTLE_S = 2.0
 """How long a device may take to show what was written."""
