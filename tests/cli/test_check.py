@@ -92,7 +92,7 @@ def test_connect_reads_each_point_once_and_a_dead_device_is_a_row(tmp_path: Path
 def test_connect_tells_of_a_module_whose_watchdog_is_off(
     tmp_path: Path, server: Server, register: int, is_on: bool
 ) -> None:
-    site = Path(write(tmp_path, server.port, "rules: []\n"))
+    site = Path(write(tmp_path, server.port))
     (tmp_path / "io.yaml").write_text(f"name: Mine\nsource: a test\nwatchdog: {{address: {register}}}\n")
     text = site.read_text().partition("      beyond")[0]
     site.write_text(text.replace("    points:", "    module: io.yaml\n    points:"))
