@@ -166,8 +166,7 @@ def _end(alarm: Alarm, verdict: Verdict, now: Instant) -> tuple[Alarm, Action]:
 
 def _raise(alarm: Alarm, verdict: Verdict, timing: Timing, now: Instant) -> tuple[Alarm, Action]:
     count = alarm.count + 1
-    recent = [moment for moment in alarm.activations if now.mono_s - moment < CHATTER_MEMORY_S]
-    activations = (*recent, now.mono_s)[-_MOST_ACTIVATIONS:]
+    activations = _activations(alarm, now)
     quick = sum(now.mono_s - moment < CHATTER_WITHIN_S for moment in activations)
     return replace(
         alarm,
@@ -193,3 +192,9 @@ def _raise(alarm: Alarm, verdict: Verdict, timing: Timing, now: Instant) -> tupl
         activations=activations,
         chattering=alarm.chattering or quick > CHATTER_COUNT,
     ), Action.RAISED
+
+
+def _activations(alarm: Alarm, now: Instant) -> tuple[float, ...]:
+    """Return the latest raises with this one; a limit that comes back after the more severe one did not end."""
+    recent = [moment for moment in alarm.activations if now.mono_s - moment < CHATTER_MEMORY_S]
+    return (*recent, *([] if alarm.superseded else [now.mono_s]))[-_MOST_ACTIVATIONS:]

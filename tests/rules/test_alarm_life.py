@@ -209,3 +209,13 @@ def test_a_wall_clock_that_was_set_back_ends_a_shelf_early_on_another_boot() -> 
     back = deadlines.restored(shelved, False, clock.now())
     assert back.shelved is not None and back.shelved.until is not None
     assert back.shelved.until.mono_s == clock.now().mono_s
+
+
+def test_a_limit_that_comes_back_after_the_more_severe_one_is_no_chatter() -> None:
+    clock, alarm = ManualClock(), Alarm("a.H")
+    for _ in range(6):
+        alarm, action = machine.step(alarm, HIGH, Timing(), clock.advance(2.0))
+        assert action is Action.RAISED
+        alarm, action = machine.supersede(alarm, clock.advance(2.0))
+        assert action is Action.SUPERSEDED
+    assert not alarm.chattering and len(alarm.activations) == 1
