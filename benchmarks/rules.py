@@ -74,7 +74,7 @@ class _LargePlant:
         self.devices = [[f"d{device}.p{n}" for n in range(200)] for device in range(50)]
         points = {id_: PointInfo(id_, "bar", stale_after_s=3.0) for device in self.devices for id_ in device}
         outputs = {"siren": OutputKind.SIREN, "red": OutputKind.RED, "yellow": OutputKind.YELLOW}
-        self.wanted_s = 0.0
+        self.ingest_s = self.wanted_s = 0.0
         self.annunciator = Annunciator(outputs, {}, self._changed)
         engine = Engine(self._rules(points))
         self.pipeline = Pipeline(FactTable(points.values()), engine, self.annunciator, _Nothing(), self.clock)
@@ -84,7 +84,7 @@ class _LargePlant:
         """Take in one poll of a device, and count what it costs."""
         now = self.clock.now()
         batch = [Sample.good(point, value, now) for point, value in zip(device, values, strict=False)]
-        started_s = time.process_time()
+        started_s, self.ingest_s = time.process_time(), time.perf_counter()
         self.pipeline.ingest(batch)
         self.busy_s += time.process_time() - started_s
 
@@ -108,7 +108,7 @@ class _LargePlant:
 def _large_plant(seconds: int) -> tuple[float, list[float]]:
     """Return the share of a core, and of each P1 alarm how many ms it took from its poll to the wanted siren.
 
-    Every value changes at every poll, as in no real plant; once a second a value of one device is beyond HH.
+    Every value changes at every poll, as in no real plant; each second a value of five devices is beyond HH.
     """
     plant, noise = _LargePlant(), random.Random(1)
     delays_ms = []
@@ -116,14 +116,13 @@ def _large_plant(seconds: int) -> tuple[float, list[float]]:
         for number, device in enumerate(plant.devices):
             plant.clock.advance(1 / len(plant.devices))
             values = [noise.uniform(0, 9) for _ in device]
-            if number != second % len(plant.devices):
+            if (number - second) % 10:
                 plant.poll(device, iter(values))
                 continue
             values[second % 8] = 25.0
-            started_s = time.perf_counter()
             plant.poll(device, iter(values))
-            assert plant.wanted_s > started_s, "the alarm was not heard"
-            delays_ms.append((plant.wanted_s - started_s) * 1000)
+            assert plant.wanted_s > plant.ingest_s, "the alarm was not heard"
+            delays_ms.append((plant.wanted_s - plant.ingest_s) * 1000)
             plant.pipeline.acknowledge(f"{device[second % 8]}.HH", Operator("li", "hmi", "seen"))
             plant.poll(device, itertools.repeat(0.5))
         plant.sweep()
