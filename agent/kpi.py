@@ -24,7 +24,14 @@ _OTHERS = "…"
 _STEP = 1.1
 """Width of a class of delays: medians and percentiles are right within 5 %."""
 _ANSWERED = (Action.ACKNOWLEDGED, Action.RESET)
+_FALSE = ("false alarm", "误报")
+
 _FORGOTTEN = (Action.SUPERSEDED, Action.REMOVED)
+
+
+def says_false(note: str) -> bool:
+    """Tell whether the reason of an act says that the alarm was false: it begins with these words."""
+    return note.strip().casefold().startswith(_FALSE)
 
 
 class Note(NamedTuple):
@@ -35,6 +42,8 @@ class Note(NamedTuple):
     alarm: str
     priority: Priority
     calls: bool
+    is_false: bool = False
+    """Whether somebody said that it was a false alarm."""
 
 
 class Answers(TypedDict):
@@ -63,6 +72,8 @@ class Figures(TypedDict):
     by_priority: dict[str, PriorityFigures]
     top: list[dict[str, object]]
     top_share: float
+    false: list[dict[str, object]]
+    false_share: float
     acknowledge: Answers
     flood_s: float
     flood_share: float
@@ -75,19 +86,20 @@ class Tally:
     raised: Counter[Priority] = field(default_factory=Counter)
     alarms: Counter[str] = field(default_factory=Counter)
     delays: Counter[tuple[Priority, int]] = field(default_factory=Counter)
+    false: Counter[str] = field(default_factory=Counter)
     flood_s: float = 0.0
 
     def count(self, alarm: str, priority: Priority) -> None:
         """Count a raise."""
         self.raised[priority] += 1
-        known = alarm in self.alarms or len(self.alarms) < _MOST_NAMES
-        self.alarms[alarm if known else _OTHERS] += 1
+        _count(self.alarms, alarm)
 
     def add(self, other: Tally) -> None:
         """Add another interval's."""
         self.raised.update(other.raised)
         self.alarms.update(other.alarms)
         self.delays.update(other.delays)
+        self.false.update(other.false)
         self.flood_s += other.flood_s
 
 
@@ -126,6 +138,9 @@ class Kpi:
     def note(self, note: Note) -> None:
         """Take note of a transition."""
         self._first_s = min(self._first_s, note.moment_s)
+        if note.is_false:
+            for series in self._series.values():
+                _count(series.at(note.moment_s).false, note.alarm)
         if note.action is Action.RAISED and note.calls:
             self._waiting[note.alarm] = note.moment_s
             self._tens.at(note.moment_s).raised[note.priority] += 1
@@ -161,7 +176,7 @@ class Kpi:
             total.add(tally)
         observed_s = max(min(span_s, now_s - self._first_s), 0.0)
         raised = total.raised.total()
-        top = [(alarm, count) for alarm, count in total.alarms.most_common(TOP + 1) if alarm != _OTHERS][:TOP]
+        top, false = _most(total.alarms), _most(total.false)
         return {
             "observed_s": round(observed_s),
             "raised": raised,
@@ -170,10 +185,21 @@ class Kpi:
             "by_priority": {priority.name: _by_priority(total, priority) for priority in Priority},
             "top": [{"alarm": alarm, "raised": count, "share": _share(count, raised)} for alarm, count in top],
             "top_share": _share(sum(count for _, count in top), raised),
+            "false": [{"alarm": alarm, "said": count} for alarm, count in false],
+            "false_share": _share(min(total.false.total(), raised), raised),
             "acknowledge": _delays(total, tuple(Priority)),
             "flood_s": round(min(total.flood_s, observed_s)),
             "flood_share": _share(min(total.flood_s, observed_s), observed_s),
         }
+
+
+def _count(names: Counter[str], alarm: str) -> None:
+    known = alarm in names or len(names) < _MOST_NAMES
+    names[alarm if known else _OTHERS] += 1
+
+
+def _most(names: Counter[str]) -> list[tuple[str, int]]:
+    return [(alarm, count) for alarm, count in names.most_common(TOP + 1) if alarm != _OTHERS][:TOP]
 
 
 def _by_priority(total: Tally, priority: Priority) -> PriorityFigures:

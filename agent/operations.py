@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.core.model import Action, AlarmDefinition, Change, EventDraft, Instant, Lane, Priority
 from agent.flood import AREA, SUMMARY, WITHIN_S, FloodChange, FloodMonitor
-from agent.kpi import Kpi, Note
+from agent.kpi import Kpi, Note, says_false
 from agent.policy import Policy
 
 _MOST_HELD = 10_000
@@ -31,7 +31,8 @@ class Operations:
             if transition is None or transition.alarm == SUMMARY:
                 continue
             calls = change.alarm.calls
-            self._take(Note(now.mono_s, transition.action, transition.alarm, transition.priority, calls))
+            is_false = transition.operator is not None and says_false(transition.operator.note)
+            self._take(Note(now.mono_s, transition.action, transition.alarm, transition.priority, calls, is_false))
             if transition.action is Action.RAISED and calls:
                 self.flood.raised(definitions[transition.alarm].zone, transition.priority, now.mono_s)
 
@@ -72,7 +73,8 @@ class Operations:
         if alarm == SUMMARY or data["action"] not in _ACTIONS:  # of another version
             return
         calls = data["to_state"] == "unacknowledged"
-        self.kpi.note(Note(moment_s, Action(str(data["action"])), alarm, priority, calls))
+        is_false = says_false(str((data.get("operator") or {}).get("note", "")))
+        self.kpi.note(Note(moment_s, Action(str(data["action"])), alarm, priority, calls, is_false))
         if data["action"] == Action.RAISED and calls and now.mono_s - moment_s < WITHIN_S:
             self.flood.raised(zone, priority, moment_s)
 

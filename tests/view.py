@@ -50,7 +50,8 @@ def figures(raised: int) -> Figures:
             for name, share in shares.items()
         },
         "top": [{"alarm": "gas.HH", "raised": 20, "share": 0.5}, {"alarm": "level.L", "raised": 9, "share": 0.2}],
-        "top_share": 0.7, "acknowledge": answers, "flood_s": 864, "flood_share": 0.01,
+        "top_share": 0.7, "false": [{"alarm": "tank.H", "said": 2}], "false_share": 0.05,
+        "acknowledge": answers, "flood_s": 864, "flood_share": 0.01,
     }  # fmt: skip
 
 

@@ -62,8 +62,14 @@ def _figures(span: dict[str, Any]) -> list[tuple[str, str]]:
         ("P1 / P2 / P3 / P4", " / ".join(f"{row['share']:.0%}" for _, row in priorities)),
         ("to acknowledge: median, 90 %", _answers(span["acknowledge"])),
         *((f"  {name}", _answers(row["acknowledge"])) for name, row in priorities),
+        ("said to be false", _false(span)),
         ("in flood", f"{span['flood_share']:.1%}"),
     ]
+
+
+def _false(span: dict[str, Any]) -> str:
+    worst = ", ".join(f"{row['alarm']} {row['said']} ×" for row in span["false"][:3])
+    return f"{span['false_share']:.0%}" + (f" ({worst})" if worst else "")
 
 
 def _top(spans: dict[str, Any]) -> Table:

@@ -50,6 +50,7 @@ def _rows(spans: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
         ("rate", [f"{each['per_10min_average']:g} · {each['per_10min_peak']}" for each in spans]),
         ("mix", [" · ".join(f"{row['share']:.0%}" for row in each["by_priority"].values()) for each in spans]),
         ("answer", [_answers(each["acknowledge"]) for each in spans]),
+        ("false", [f"{each['false_share']:.0%}" for each in spans]),
         ("in_flood", [f"{each['flood_share']:.1%}" for each in spans]),
     ]
 

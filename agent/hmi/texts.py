@@ -86,6 +86,7 @@ _TEXTS = {
     "mix": ("P1 · P2 · P3 · P4", "P1·P2·P3·P4 占比"),
     "answer": ("to acknowledge: median · 90 %", "确认用时：中位·90%"),
     "in_flood": ("in flood", "泛滥时间占比"),
+    "false": ("said to be false", "误报占比"),
     "top": ("Top ten", "前十位"),
     "chattering_now": ("Chattering", "抖动报警"),
     "stale_now": ("Standing for more than a day", "长期报警（>24小时）"),

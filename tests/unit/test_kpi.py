@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.model import Action, Priority
-from agent.kpi import DAY_S, HOUR_S, Kpi, Note
+from agent.kpi import DAY_S, HOUR_S, Kpi, Note, says_false
 
 P1, P3 = Priority.P1, Priority.P3
 
@@ -134,3 +134,14 @@ def _size(what: object, seen: set[int] | None = None) -> int:
     names = getattr(type(what), "__slots__", None) or getattr(what, "__dict__", {})
     parts += [getattr(what, name) for name in names if hasattr(what, name)] if not isinstance(what, dict) else []
     return sys.getsizeof(what) + sum(_size(part, seen) for part in parts)
+
+
+def test_what_people_say_is_false_is_counted() -> None:
+    assert says_false("False alarm, sensor is checked") and says_false(" 误报，检查传感器")
+    assert not says_false("not a false alarm") and not says_false("")
+    kpi = Kpi(0.0)
+    for number in range(4):
+        kpi.note(raised(number * 60.0, "door"))
+        kpi.note(acknowledged(number * 60.0 + 5, "door")._replace(is_false=number % 2 == 0))
+    found = kpi.figures("24h", HOUR_S)
+    assert found["false"] == [{"alarm": "door", "said": 2}] and found["false_share"] == 0.5
