@@ -22,6 +22,7 @@ ALL = (
     "flapping",
     "recording",
     "replay",
+    "swap",
     "vision",
     "idle",
     "latency",
