@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -214,18 +213,26 @@ def boiler(folder: Path) -> Path:
     return site(folder, "  boiler: {protocol: simulated, poll: 50ms, points: {gas: {signal: ramp, amplitude: 10}}}\n")
 
 
+def _heed_signals() -> None:
+    """A shell's background ignores SIGINT, and nohup SIGHUP: what a process ignores its children do, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_whatever_ends_the_recorder_leaves_a_whole_file(tmp_path: Path, kind: signal.Signals) -> None:
     out = tmp_path / "plant.rec"
     command = [sys.executable, "-m", "agent", "record", str(boiler(tmp_path)), "-o", str(out)]
-    restore = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=restore) as recorder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_signals) as recorder:
         deadline = time.monotonic() + 20
         while not out.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(1.0)
         recorder.send_signal(kind)
-        assert "samples in" in recorder.communicate(timeout=10)[0] and recorder.returncode == 0
+        try:
+            assert "samples in" in recorder.communicate(timeout=10)[0] and recorder.returncode == 0
+        finally:
+            recorder.kill()
     recording = Recording(out)
     assert sum(map(len, recording.batches())) > 5 and not recording.is_cut
 
