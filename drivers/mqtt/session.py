@@ -137,7 +137,7 @@ class MqttSession:
             self._waiting = list({sample.point: sample for sample in self._waiting}.values())
 
     def _on_lost(self, reason: str) -> None:
-        self._lost = reason
+        self._lost = self._lost or reason  # the first one says why
         self._wake.set()
 
     def _patience_s(self) -> float:
