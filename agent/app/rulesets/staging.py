@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.app.rulesets.bundle import MOST_BYTES, Bundle
+from agent.app.rulesets.yielding import yielding
 from agent.core.errors import ConfigError, Fault
 from rules.difference import NOTHING, Difference, difference
 from rules.engine import Engine
@@ -19,8 +17,6 @@ from rules.scenario import play_file
 from rules.story import Surroundings
 
 Compile = Callable[[Sequence[Path]], Sequence[Rule]]
-_SWITCH_S = 0.0005
-"""How long this thread may keep the interpreter while a sample waits."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def stage(
     if bundle.bytes > MOST_BYTES:
         return _not_tried(bundle, f"more than {MOST_BYTES:,} octets of rules; leave out what is none")
     try:
-        with _yielding(), tempfile.TemporaryDirectory(prefix="anshao-rules-") as folder:
+        with yielding(), tempfile.TemporaryDirectory(prefix="anshao-rules-") as folder:
             bundle.write(Path(folder))
             return _try(bundle, Path(folder), compile_rules, before, tests, site)
     except OSError as error:
@@ -99,16 +95,3 @@ def _named(faults: Sequence[Fault], here: Path, bundle: Bundle) -> tuple[Fault, 
         for fault in faults
     )
     return tuple(sorted(parts))
-
-
-@contextmanager
-def _yielding() -> Iterator[None]:
-    """Let samples go first; a round of the garbage collector over all that is read here would stop them."""
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        sys.setswitchinterval(before_s)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.app.rulesets.bundle import TESTS, Bundle, gather
+from agent.app.rulesets.yielding import yielding
 
 Stamps = dict[str, object]
 
@@ -33,7 +34,8 @@ class Watch:
     def read(self) -> Bundle:
         """Return what the files say now."""
         before = _stamps(self._known)
-        bundle = gather(self._paths)
+        with yielding():
+            bundle = gather(self._paths)
         known = tuple(Path(bundle.root) / name for name in (*bundle.files, *bundle.missing))
         self._read = self._seen = before if known == self._known else None  # other files: the next look reads again
         self._known = known
