@@ -1,7 +1,7 @@
 # make run: see it work. make test: all checks. Both set themselves up; see README.md.
 PY := .venv/bin/python
 CODE := agent drivers models rules tests benchmarks tools
-.PHONY: run test lint bench evaluate campaign lock clean
+.PHONY: run test lint bench evaluate campaign simulate lock clean
 
 run:
 	@tools/setup requirements.lock
@@ -26,6 +26,9 @@ evaluate: .dev
 campaign: .dev
 	@tools/test-servers
 	@$(PY) -m benchmarks.kill_campaign $(ARGS)
+
+simulate: .dev
+	@SEEDS=$(or $(SEEDS),100000) $(PY) -m pytest tests/simulation
 
 .PHONY: .dev
 .dev:
