@@ -188,7 +188,7 @@ def test_what_a_device_sends_does_not_command_the_terminal() -> None:
 
 @pytest.mark.server
 def test_who_reads_along_may_leave(site: Path) -> None:
-    command = f"{sys.executable} -m agent watch {site} 'plc.*' --plain --for 20s | head -n 1"
+    command = f"{sys.executable} -m agent watch {site} 'plc.*' --plain --for 6s | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=15, check=True)
     assert done.stdout.count("\n") == 1 and done.stderr == ""
 

@@ -19,7 +19,7 @@ from agent.core.ports import Driver, Session
 from drivers import REGISTRY
 from tests.servers.process import HERE, Server, free_port
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.0
 
 
 @dataclass

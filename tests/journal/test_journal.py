@@ -187,8 +187,9 @@ async def _eventually(journal: Journal, count: int) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 async def test_kill_dash_nine_loses_nothing_that_was_committed(tmp_path: Path) -> None:
-    rng, told = random.Random(7), 0
-    for _ in range(15):
+    rng, told, kills = random.Random(7), 0, 0
+    while kills < 15 or (told <= 100 and kills < 60):  # a busy machine gets less far each time
+        kills += 1
         writer = subprocess.Popen([*WRITER, str(tmp_path / "journal.db")], stdout=subprocess.PIPE, text=True)
         await asyncio.sleep(0.45 + rng.random() * 0.3)
         writer.send_signal(signal.SIGKILL)
