@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import floor, log
+from math import ceil, floor, log
 from typing import NamedTuple, TypedDict
 
 from agent.core.model import Action, Priority
@@ -175,12 +175,13 @@ class Kpi:
         for tally in self._series[span].since(now_s - span_s):
             total.add(tally)
         observed_s = max(min(span_s, now_s - self._first_s), 0.0)
+        tens = ceil(now_s / TEN_MIN_S) - floor((now_s - observed_s) / TEN_MIN_S)
         raised = total.raised.total()
         top, false = _most(total.alarms), _most(total.false)
         return {
             "observed_s": round(observed_s),
             "raised": raised,
-            "per_10min_average": round(raised / max(observed_s / TEN_MIN_S, 1.0), 2),
+            "per_10min_average": round(raised / max(tens, 1), 2),
             "per_10min_peak": max((tally.raised.total() for tally in self._tens.since(now_s - span_s)), default=0),
             "by_priority": {priority.name: _by_priority(total, priority) for priority in Priority},
             "top": [{"alarm": alarm, "raised": count, "share": _share(count, raised)} for alarm, count in top],

@@ -99,7 +99,7 @@ def why_not(slot: Slot, facts: Facts, now: Instant) -> Iterator[str]:
     """Yield why the alarm does not call anybody now."""
     alarm = slot.alarm
     if alarm.calls:
-        yield f"it is raised: {_STATES[alarm.state]}"
+        yield f"it does call: {_STATES[alarm.state]}"
         return
     yield from removal_lines(slot, now)
     if alarm.active:

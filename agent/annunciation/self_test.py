@@ -132,11 +132,21 @@ class SelfTest:
         while True:
             now = self._tester.clock.now()
             if self._asked.is_set():
-                self._asked.clear()
                 await self._perform()
+                self._asked.clear()
             elif self._options.at is not None and clock_was_set(now.utc):
                 await self._look(self._options.at, now)
             await asyncio.sleep(0.5)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What is tested."""
+        return self._options.outputs or tuple(self._tester.outputs)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a test that somebody asked for waits or runs."""
+        return self._asked.is_set()
 
     def start(self, operator: Operator) -> None:
         """Test now."""
@@ -170,9 +180,8 @@ class SelfTest:
             await self._keep(due, {"ok": False, "reason": "missed"})
 
     async def _perform(self) -> None:
-        names = self._options.outputs or tuple(self._tester.outputs)
         operator, seconds = self._operator, self._options.seconds
-        results = [await self._tester.test(name, seconds, operator) for name in names]
+        results = [await self._tester.test(name, seconds, operator) for name in self.outputs]
         passed, id_ = all(result.confirmed for result in results), str(uuid.uuid4())
         told = {"test_id": id_, "passed": passed, "outputs": [asdict(result) for result in results]}
         self._record("test.result", {**told, "operator": {"name": operator.name, "via": operator.via, "note": ""}})

@@ -19,6 +19,7 @@ from agent.app.parts import Parts
 from agent.app.plan import Plan
 from agent.app.rulesets.keeper import RuleSets
 from agent.app.rulesets.view import Rules
+from agent.core.errors import NotAllowed
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
 from agent.outputs import Output
@@ -134,7 +135,11 @@ class Gateway:
         return self._parts.pipeline.silence(alarm, operator)
 
     def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
-        """Switch outputs on for a while."""
+        """Switch outputs on for a while. Raises NotAllowed if alarms drive all of them: nothing would change."""
+        annunciator = self._parts.pipeline.annunciator
+        names = [name for name in (annunciator.outputs if outputs is None else outputs) if name in annunciator.outputs]
+        if names and all(map(annunciator.is_preempted, names)):
+            raise NotAllowed(f"an alarm drives {', '.join(names)} now; test when it is over")
         self._parts.pipeline.test_outputs(seconds, outputs, operator)
 
     def _device(self, id_: str) -> DeviceRow:

@@ -11,6 +11,7 @@ from agent.annunciation.self_test import SelfTest, SelfTestOptions, Tester
 from agent.app.plan import Plan
 from agent.app.proof import Prover
 from agent.core.calendars import Weekly, clock_was_set, time_zone
+from agent.core.errors import NotAllowed
 from agent.core.model import Operator
 from agent.core.ports import Clock, Recorder
 from agent.outputs import Output
@@ -28,7 +29,7 @@ class Trials:
     def __init__(self, plan: Plan, pipeline: Pipeline, recorder: Recorder, clock: Clock, state: Path) -> None:
         outputs: dict[str, Output] = {output.name: output for output in plan.outputs}
         tester = Tester(pipeline, outputs, clock)
-        self._plan, self._clock = plan, clock
+        self._plan, self._clock, self._pipeline = plan, clock, pipeline
         self._zone = time_zone(plan.site.gateway.timezone)
         options = plan.site.self_test or SelfTestOptions()
         self._self_test = SelfTest(options, self._zone, tester, recorder, state / "self_test.json")
@@ -42,7 +43,12 @@ class Trials:
             yield Leaf("proof-test", self._prove_by_schedule)
 
     def start_self_test(self, operator: Operator) -> None:
-        """Switch every output on in turn, now."""
+        """Switch every output on in turn, now. Raises NotAllowed while an alarm would drown it, or another runs."""
+        loud = [name for name in self._self_test.outputs if self._pipeline.annunciator.is_preempted(name)]
+        if loud:
+            raise NotAllowed(f"an alarm drives {', '.join(loud)} now; test when it is over")
+        if self._self_test.is_asked:
+            raise NotAllowed("a self-test is under way; wait for its end")
         self._self_test.start(operator)
 
     def confirm_test(self, heard: bool, operator: Operator) -> bool:

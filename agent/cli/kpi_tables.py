@@ -22,7 +22,8 @@ def removed(found: list[dict[str, Any]], language: str) -> Table | Text:
         who = row["by"] + (f" with {row['second']}" if row["second"] else "")
         style = "bold red" if row["active"] else ""
         cells = (row["priority"], row["id"], in_language(row["name"], language), state, who, row["reason"])
-        table.add_row(*cells, _left(row["until"]), style=style)
+        ends = "when its reason ends" if row["until"] is None and row["state"].startswith("suppressed") else ""
+        table.add_row(*cells, ends or _left(row["until"]), style=style)
     return table
 
 
@@ -39,7 +40,7 @@ def kpi(found: dict[str, Any], language: str) -> Group:
 
 
 def _now(found: dict[str, Any]) -> Text:
-    floods = ", ".join(f"{row['zone'] or 'the area'} ({row['raised']} alarms)" for row in found["floods"])
+    floods = ", ".join(f"{row['zone'] or 'the area'} ({row['raised']} alarms so far)" for row in found["floods"])
     crew = f"crew on duty: {found['crew']}\n" if found["crew"] else ""
     flood = f"FLOOD: {floods}" if floods else "no flood"
     text = f"{crew}raised in the last 10 min: {found['raised_10min']}   {flood}\n"

@@ -67,7 +67,7 @@ def alarms(found: list[dict[str, Any]], language: str) -> Table | Text:
     """Draw alarms, most urgent first."""
     if not found:
         return Text("no alarms", style=_GOOD)
-    table = Table("", "alarm", "what", "state", "value", "since", "by", "do", box=None, header_style="dim")
+    table = Table("", "alarm", "what", "state", "at last change", "since", "by", "do", box=None, header_style="dim")
     for row in found:
         table.add_row(
             Text(row["priority"], style=_PRIORITY[row["priority"]]),

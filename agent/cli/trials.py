@@ -41,6 +41,8 @@ def confirm_test(
             "self-test/confirm", operator=operator or getpass.getuser(), via="cli", heard=heard, note=note
         )
         print("confirmed" if done["confirmed"] else "there was no self-test to confirm")
+        if not done["confirmed"]:
+            raise typer.Exit(1)
 
 
 def proof_test(

@@ -247,7 +247,7 @@ async def test_against_what_the_journal_holds(tmp_path: Path, capsys: pytest.Cap
     site, _, new = files(tmp_path, site=SITE, rules=text(gas()), new=text(gas(at=40)))
     engine, facts = Engine(compile_rules([tmp_path / "rules.yaml"])), FactTable([PointInfo("room.gas")])
     with Journal(tmp_path / "state" / "journal.db", Identity("gw", "works", "", "0"), SystemClock()) as journal:
-        for at_s, value in ((0.3, 25.0), (15.2, 1.0)):
+        for at_s, value in ((-50.0, 25.0), (-40.0, 1.0), (0.3, 25.0), (15.2, 1.0)):  # the first was over before
             now = Instant(at_s, START + timedelta(seconds=at_s))
             for change in engine.evaluate(facts, facts.update([sample("room.gas", value, at_s)]), now):
                 assert change.transition is not None

@@ -114,7 +114,7 @@ def test_the_figures(view: FakeView) -> None:
     assert code == 0
     words = (
         "crew B",
-        "FLOOD: press (14 alarms)",
+        "FLOOD: press (14 alarms so far)",
         "0.3, 12",
         "5% / 15% / 80% / 0%",
         "20 × gas.HH",

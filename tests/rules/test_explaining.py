@@ -95,7 +95,7 @@ def test_a_delay_that_runs(plant: Plant) -> None:
     plant.set(1, run=False)
     assert "on-delay runs, 1.0 s left" in plant.why_not("gas.H")
     plant.set(2)
-    assert plant.why_not("gas.H").startswith("it is raised: unacknowledged")
+    assert plant.why_not("gas.H").startswith("it does call: unacknowledged")
 
 
 def test_the_more_severe_limit_stands_for_it(plant: Plant) -> None:

@@ -55,6 +55,11 @@ class Occurrences:
         self._active.clear()
         self._calling.clear()
 
+    def begin_at(self, start_s: float) -> None:
+        """Leave out what was over by then."""
+        kept = {alarm: [span for span in spans if span.end_s > start_s] for alarm, spans in self.spans.items()}
+        self.spans = {alarm: spans for alarm, spans in kept.items() if spans}
+
     def _begin(self, alarm: str, now_s: float) -> None:
         self._active[alarm] = now_s
 

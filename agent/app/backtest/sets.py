@@ -64,6 +64,7 @@ def journalled(path: Path, head: Head, span_s: float, leave_out: Mapping[str, ob
     for now_s, event in events:
         found.hear([_change(event)], max(now_s, 0.0))
     found.close(span_s)
+    found.begin_at(0.0)
     return found
 
 

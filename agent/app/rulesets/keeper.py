@@ -95,7 +95,7 @@ class RuleSets:
         async with self._lock:
             staged = await self._stage(bundle)
             if rehearse:
-                return self._rehearsed(staged)
+                return self._rehearsed(staged, force)
             return await self._take(staged, "applied", operator, force)
 
     async def rollback(self, operator: Operator, force: bool = False) -> Outcome:
@@ -201,10 +201,10 @@ class RuleSets:
     def _difference(self, staged: Staged) -> Difference:
         return staged.difference.at(self.active.engine.alarms)
 
-    def _rehearsed(self, staged: Staged) -> Outcome:
+    def _rehearsed(self, staged: Staged, force: bool) -> Outcome:
         revision, found = staged.bundle.revision, self._difference(staged)
-        if staged.faults:
-            return rejected(revision, self.active.revision, faults=staged.faults)
+        if refusal := _refusal(staged, "", found, force):
+            return rejected(revision, self.active.revision, refusal, staged.faults, found)
         return Outcome("tried", revision, self.active.revision, found)
 
     def _entry(self, revision: str, action: str, operator: Operator) -> Entry:
