@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.client import Client
+from agent.client import AgentRefused, Client
 from benchmarks.plant import Plant, running
 from tests.fakes import until
 
@@ -121,3 +121,9 @@ async def test_a_button_acknowledges_without_network_or_browser(tmp_path: Path) 
         await until_state(plant, "hot.H", "acknowledged")
         row = next(row for row in await plant.ask("alarms") if row["id"] == "hot.H")
         assert row["acknowledged_by"] == "button at panel"
+        await until(lambda: plant.siren_on, 5.0)  # the button's own alarm
+        client = Client(plant.socket)
+        with pytest.raises(AgentRefused, match="an alarm drives siren"):
+            await asyncio.to_thread(client.post, "self-test", **WHO)
+        with pytest.raises(AgentRefused, match="test when it is over"):
+            await asyncio.to_thread(client.post, "outputs/test", outputs=["siren"], **WHO)

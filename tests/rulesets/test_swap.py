@@ -255,6 +255,16 @@ async def test_a_rehearsal_changes_nothing(tmp_path: Path) -> None:
     assert line.words == ("condition room.gas at or above 20 %LEL → room.gas at or above 30 %LEL",)
 
 
+async def test_a_rehearsal_refuses_what_a_push_would(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, gas(), gas("other"))
+    await rig.look()
+    rig.gas(25.0)
+    bundle = pushed(["rules.yaml"], {"rules.yaml": text(gas("other"))})
+    assert (await rig.sets.push(bundle, LI, rehearse=True)).reason.startswith("it would remove gas.H, active now")
+    assert (await rig.sets.push(bundle, LI, rehearse=True, force=True)).action == "tried"
+    assert rig.sets.in_step and rig.siren == "on"
+
+
 async def test_events_carry_the_revision_that_ran(tmp_path: Path) -> None:
     rig = Rig(tmp_path, gas())
     await rig.look()
