@@ -210,6 +210,24 @@ class SingleOptions(RuleOptions):
         yield Rule(definition, condition, timing, self.suppression(), self.armed)
 
 
+class ExpressionOptions(SingleOptions):
+    """A rule about a CEL expression over declared inputs."""
+
+    inputs: dict[Variable, str] = Field(min_length=1)
+    when: str
+
+    def points(self) -> Iterator[tuple[Where, str]]:
+        """Yield every declared input."""
+        for name, point in self.inputs.items():
+            yield ("inputs", name), point
+        yield from super().points()
+
+    def faults(self) -> Iterator[Message]:
+        """Find what is wrong with the expression."""
+        yield from super().faults()
+        yield from expression_faults(self.when, self.inputs)
+
+
 class RuleFile(Options):
     """The outermost shape; each rule and template is read on its own, so that one fault hides no other."""
 

@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
-from rules.cel import CelCondition, expression_faults
+from rules.cel import CelCondition
 from rules.condition import Condition, Verdict, careful
-from rules.language import Message, SingleOptions, Variable
+from rules.language import ExpressionOptions
 
 
 class Tally:
@@ -132,27 +131,14 @@ class CountCondition(Condition):
         return memory.seen_s is not None and now_s - memory.seen_s >= seconds
 
 
-class CountOptions(SingleOptions):
+class CountOptions(ExpressionOptions):
     """A CEL expression that becomes true, or is true in a sample, so often."""
 
     kind: Literal["count"] = "count"
-    inputs: dict[Variable, str] = Field(min_length=1)
-    when: str
     count: int = Field(ge=2, le=10_000)
     of: Literal["edges", "samples"] = Field(default="edges", description="how often it became true, or samples with it")
     window: Duration = Field(gt=0)
     quiet: Duration | None = Field(default=None, gt=0, description="it ends after so long without; default: the window")
-
-    def points(self) -> Iterator[tuple[Where, str]]:
-        """Yield every declared input."""
-        for name, point in self.inputs.items():
-            yield ("inputs", name), point
-        yield from super().points()
-
-    def faults(self) -> Iterator[Message]:
-        """Find what is wrong with the expression."""
-        yield from super().faults()
-        yield from expression_faults(self.when, self.inputs)
 
     def condition(self, points: Mapping[str, PointInfo]) -> CountCondition:  # noqa: ARG002 - it knows no units
         """Return the compiled condition."""

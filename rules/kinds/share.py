@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.core.document import Where
 from agent.core.durations import Duration, format_duration
 from agent.core.model import Instant, PointInfo
 from agent.core.ports import Facts
-from rules.cel import CelCondition, expression_faults
+from rules.cel import CelCondition
 from rules.condition import UNKNOWN, Condition, Verdict, careful, sure
-from rules.language import Message, SingleOptions, Variable
+from rules.language import ExpressionOptions
 
 MOST_OBSERVATIONS = 400
 """Observations that come closer than a 400th of the window share a place: one that says so is enough."""
@@ -111,26 +110,13 @@ class ShareCondition(Condition):
         memory.add(seen)
 
 
-class ShareOptions(SingleOptions):
+class ShareOptions(ExpressionOptions):
     """A CEL expression that is true in enough observations. The defaults are those for protective equipment."""
 
     kind: Literal["share"] = "share"
-    inputs: dict[Variable, str] = Field(min_length=1)
-    when: str
     percent: float = Field(default=60.0, gt=0, le=100)
     observations: int = Field(default=5, ge=1, le=MOST_OBSERVATIONS // 2, description="with fewer it is unknown")
     window: Duration = Field(default=3.0, gt=0)
-
-    def points(self) -> Iterator[tuple[Where, str]]:
-        """Yield every declared input."""
-        for name, point in self.inputs.items():
-            yield ("inputs", name), point
-        yield from super().points()
-
-    def faults(self) -> Iterator[Message]:
-        """Find what is wrong with the expression."""
-        yield from super().faults()
-        yield from expression_faults(self.when, self.inputs)
 
     def condition(self, points: Mapping[str, PointInfo]) -> ShareCondition:  # noqa: ARG002 - it knows no units
         """Return the compiled condition."""
