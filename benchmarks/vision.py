@@ -80,11 +80,14 @@ def _pipeline() -> Row:
     pictures = _pictures()
     scene = Scene(CameraOptions(source=str(YARD)).watched, vision.sure)
     crops: list[int] = []
+    manifest = bundle.manifest
+    judge = manifest.classifier
+    assert judge is not None
 
     def whole(number: int) -> None:
         picture = pictures[number]
         found = vision.look(picture)
-        crops.append(sum(it.box.height >= bundle.manifest.classifier.least_height for it in found))
+        crops.append(sum(it.box.height >= judge.least_height for it in found))
         scene.judge(found, picture.shape[1], picture.shape[0], number / FPS)
 
     def bare(number: int) -> None:
@@ -92,11 +95,10 @@ def _pipeline() -> Row:
         for _ in range(crops[number]):
             classifier.run(["prob"], {"crops": crop})
 
-    manifest = bundle.manifest
     detector = open_session(str(bundle.path(manifest.detector.file)))
-    classifier = open_session(str(bundle.path(manifest.classifier.file)))
+    classifier = open_session(str(bundle.path(judge.file)))
     frame = _noise(manifest.detector.height, manifest.detector.width)
-    crop = _noise(manifest.classifier.height, manifest.classifier.width)
+    crop = _noise(judge.height, judge.width)
     value, baseline = _median_ms(whole), _median_ms(bare)
     ratio = value / baseline
     return Row(

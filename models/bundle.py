@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field
 from agent.core.document import Document
 from agent.core.errors import ConfigError, Fault
 from agent.core.options import Options
-from models.detection import Wearing
-from models.options import Gear
+from models.detection import Offer, Wearing
+from models.vocabulary import Gear
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -39,6 +39,7 @@ class DetectorSpec(Options):
     pad: int = Field(default=114, ge=0, le=255)
     classes: tuple[str, ...] = Field(min_length=1)
     person: str
+    means: dict[str, str] = Field(default_factory=dict, description="what labels stand for that anshao does not know")
     nms_iou: Share = 0.5
     sure: Share = Field(description="score from which a person is taken up")
     doubtful: Share = Field(description="score from which a person already known is followed")
@@ -69,8 +70,17 @@ class GoldenPerson(Options):
     """A person who must be found; ``box`` is left, top, right, bottom in pixels."""
 
     box: tuple[float, float, float, float]
-    helmet: Wearing
-    vest: Wearing
+    helmet: Wearing = Wearing.UNKNOWN
+    vest: Wearing = Wearing.UNKNOWN
+    mask: Wearing = Wearing.UNKNOWN
+    goggles: Wearing = Wearing.UNKNOWN
+    gloves: Wearing = Wearing.UNKNOWN
+    harness: Wearing = Wearing.UNKNOWN
+
+    @property
+    def gear(self) -> dict[Gear, Wearing]:
+        """What it must be seen to wear or to miss; what is not named is unknown."""
+        return {gear: getattr(self, gear) for gear in Gear if getattr(self, gear) is not Wearing.UNKNOWN}
 
 
 class GoldenCase(Options):
@@ -90,8 +100,13 @@ class Manifest(Options):
     attribution: str
     files: dict[FileName, Sha256]
     detector: DetectorSpec
-    classifier: ClassifierSpec
+    classifier: ClassifierSpec | None = None
     golden: tuple[GoldenCase, ...] = Field(min_length=1)
+
+    @property
+    def offers(self) -> Offer:
+        """What the bundle's networks can judge."""
+        return Offer(gear=frozenset(self.classifier.classes if self.classifier else ()))
 
 
 class Bundle:
@@ -109,6 +124,15 @@ class Bundle:
     def path(self, name: str) -> Path:
         """Return where a file of the bundle stands."""
         return self.folder / name
+
+
+def offered_by(folder: Path) -> Offer | None:
+    """Return what the bundle says that it can judge; None when its manifest is not sound (its worker tells why)."""
+    try:
+        manifest, _ = Document.load(folder / "manifest.yaml").read(Manifest)
+    except ConfigError:
+        return None
+    return manifest.offers if manifest else None
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -141,7 +165,7 @@ def _missing_entries(document: Document, manifest: Manifest) -> list[Fault]:
     """Nothing may be used that has no hash."""
     used: dict[tuple[str | int, ...], str] = {
         ("detector", "file"): manifest.detector.file,
-        ("classifier", "file"): manifest.classifier.file,
+        **({("classifier", "file"): manifest.classifier.file} if manifest.classifier else {}),
         **{("golden", index, "picture"): case.picture for index, case in enumerate(manifest.golden)},
     }
     return [

@@ -14,8 +14,9 @@ from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, Session, Sighting
-from models.options import CameraOptions, Gear
+from models.options import CameraOptions
 from models.session import STALE_S, CameraSession
+from models.vocabulary import Gear
 from models.wire import LONGEST_LINE
 
 _ROOT = Path(__file__).parent.parent
@@ -23,8 +24,7 @@ _WORDS = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
     "persons": "persons seen",
-    "no_helmet": "persons without a helmet where one is demanded",
-    "no_vest": "persons without a vest where one is demanded",
+    **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
     "unknown_ppe": "persons whose equipment cannot be judged",
 }
 
@@ -109,8 +109,7 @@ def _facts(options: CameraOptions) -> list[str]:
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:
-    missing = {Gear.HELMET: "no_helmet", Gear.VEST: "no_vest"}
-    return ["persons", *(fact for gear, fact in missing.items() if gear in demand)]
+    return ["persons", *(f"no_{gear}" for gear in Gear if gear in demand)]
 
 
 def build(device_id: str, device: Any, points: Mapping[str, Any], clock: Clock) -> Driver:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from models.vocabulary import Gear, Thing
 
 
 class Wearing(StrEnum):
@@ -67,9 +70,21 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A person and what the model says of helmet and vest."""
+    """A person, with what the model says of its equipment; or another thing. ``score`` is 0..1."""
 
     box: Box
     score: float
-    helmet: Wearing = Wearing.UNKNOWN
-    vest: Wearing = Wearing.UNKNOWN
+    thing: Thing = Thing.PERSON
+    gear: Mapping[Gear, Wearing] = field(default_factory=dict)
+
+    def wears(self, gear: Gear) -> Wearing:
+        """Return whether it is worn; unknown where the model cannot tell."""
+        return self.gear.get(gear, Wearing.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a model can judge at all; never ask it for anything else."""
+
+    gear: frozenset[Gear] = frozenset()
+    things: frozenset[Thing] = frozenset((Thing.PERSON,))

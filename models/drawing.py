@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detection import Wearing
-from models.options import Gear, ZoneOptions
+from models.options import ZoneOptions
 from models.scene import Judgement, Seen
 
 Picture = npt.NDArray[np.uint8]
@@ -44,11 +44,11 @@ def _draw(canvas: Picture, seen: Seen, zoom: float) -> None:
 def _colour(seen: Seen) -> tuple[int, int, int]:
     if not seen.in_zone:
         return _GREY
-    if Wearing.MISSING in (seen.helmet, seen.vest):
+    if Wearing.MISSING in seen.gear.values():
         return _RED
-    return _GREEN if Wearing.WORN in (seen.helmet, seen.vest) else _AMBER
+    return _GREEN if Wearing.WORN in seen.gear.values() else _AMBER
 
 
 def _label(seen: Seen) -> str:
-    missing = [gear for gear, worn in ((Gear.HELMET, seen.helmet), (Gear.VEST, seen.vest)) if worn is Wearing.MISSING]
+    missing = sorted(gear for gear, wearing in seen.gear.items() if wearing is Wearing.MISSING)
     return f"no {', no '.join(missing)}" if missing else ""

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from models.bundle import Bundle, ClassifierSpec, DetectorSpec, Limits
-from models.detection import Box, Detection, Person, Wearing
+from models.detection import Box, Detection, Offer, Person, Wearing
 from models.geometry import iou
 from models.layouts import decode
-from models.options import Gear
+from models.vocabulary import Gear
 
 Picture = npt.NDArray[np.uint8]
 """height x width x 3, BGR."""
@@ -22,6 +22,7 @@ Session = Any
 
 _EDGE_PX = 2.0
 _LEAST_WIDTH_PX = 8.0
+_ON_HEAD = frozenset((Gear.HELMET, Gear.MASK, Gear.GOGGLES))
 
 
 def open_session(path: str) -> Session:
@@ -64,7 +65,7 @@ class Detector:
 
 
 class Classifier:
-    """Says of a person whether helmet and vest are worn."""
+    """Says of a person which equipment is worn."""
 
     def __init__(self, session: Session, spec: ClassifierSpec) -> None:
         self._session, self.spec = session, spec
@@ -77,8 +78,9 @@ class Classifier:
         if box.height < self.spec.least_height or box.width < _LEAST_WIDTH_PX:
             return Detection(box, person.score)
         shares = self._probabilities(picture, box)
-        helmet = Wearing.UNKNOWN if box.top <= _EDGE_PX else self._wearing(Gear.HELMET, shares)
-        return Detection(box, person.score, helmet, self._wearing(Gear.VEST, shares))
+        cut = box.top <= _EDGE_PX
+        gear = {gear: self._wearing(gear, share) for gear, share in shares.items() if not (cut and gear in _ON_HEAD)}
+        return Detection(box, person.score, gear=gear)
 
     def _probabilities(self, picture: Picture, box: Box) -> dict[Gear, float]:
         dx, dy = self.spec.margin * box.width, self.spec.margin * box.height
@@ -88,11 +90,11 @@ class Classifier:
         output = self._session.run([self._output], {self._input: tensor(canvas)})[0]
         return dict(zip(self.spec.classes, map(float, output[0]), strict=True))
 
-    def _wearing(self, gear: Gear, shares: dict[Gear, float]) -> Wearing:
+    def _wearing(self, gear: Gear, share: float) -> Wearing:
         limits = self.spec.limits[gear]
-        if shares[gear] < limits.missing_below:
+        if share < limits.missing_below:
             return Wearing.MISSING
-        return Wearing.WORN if shares[gear] >= limits.worn_from else Wearing.UNKNOWN
+        return Wearing.WORN if share >= limits.worn_from else Wearing.UNKNOWN
 
 
 class Vision:
@@ -101,9 +103,11 @@ class Vision:
     def __init__(self, bundle: Bundle) -> None:
         manifest = bundle.manifest
         self.title = bundle.title
+        self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure
         self._detect = Detector(open_session(str(bundle.path(manifest.detector.file))), manifest.detector)
-        self._classify = Classifier(open_session(str(bundle.path(manifest.classifier.file))), manifest.classifier)
+        spec = manifest.classifier
+        self._classify = Classifier(open_session(str(bundle.path(spec.file))), spec) if spec else None
 
     def tune(self, person: float | None, helmet: float | None, vest: float | None) -> None:
         """Put a camera's own thresholds in place of the bundle's; None leaves the bundle's."""
@@ -112,6 +116,8 @@ class Vision:
             self._detect.spec = self._detect.spec.model_copy(
                 update={"sure": person, "doubtful": min(person, self._detect.spec.doubtful)}
             )
+        if self._classify is None:
+            return
         spec = self._classify.spec
         for gear, below in ((Gear.HELMET, helmet), (Gear.VEST, vest)):
             if below is not None:
@@ -121,8 +127,9 @@ class Vision:
 
     def look(self, picture: Picture, wanted: Callable[[Box], bool] = lambda _: True) -> list[Detection]:
         """Return every person in the picture; those not ``wanted`` are not judged."""
+        judge = self._classify
         return [
-            self._classify(picture, person) if wanted(person.box) else Detection(person.box, person.score)
+            judge(picture, person) if judge and wanted(person.box) else Detection(person.box, person.score)
             for person in self._detect(picture)
         ]
 
@@ -136,7 +143,7 @@ def golden_faults(bundle: Bundle, vision: Vision) -> list[str]:
             faults.append(f"{case.picture}: is not a picture")
             continue
         found = [person for person in vision.look(np.asarray(picture, np.uint8)) if person.score >= vision.sure]
-        expected = [Detection(Box(*person.box), 1.0, person.helmet, person.vest) for person in case.persons]
+        expected = [Detection(Box(*person.box), 1.0, gear=person.gear) for person in case.persons]
         faults += [f"{case.picture}: {fault}" for fault in _differences(expected, found)]
     return faults
 
@@ -149,8 +156,10 @@ def _differences(expected: Sequence[Detection], found: Sequence[Detection]) -> l
         match = max(found, key=lambda other: iou(person.box, other.box))
         if iou(person.box, match.box) < 0.7:
             faults.append(f"person {number} was not found")
-        elif (match.helmet, match.vest) != (person.helmet, person.vest):
-            faults.append(
-                f"person {number}: helmet {match.helmet}, vest {match.vest}; not {person.helmet}, {person.vest}"
-            )
+            continue
+        faults += [
+            f"person {number}: {gear} {match.wears(gear)}, not {wearing}"
+            for gear, wearing in person.gear.items()
+            if match.wears(gear) is not wearing
+        ]
     return faults

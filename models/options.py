@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -13,21 +12,18 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from agent.core.document import suggestion
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
+from models.bundle import offered_by
 from models.redaction import redact
+from models.vocabulary import Gear, Thing
 
 BUNDLED = Path(__file__).parent
 """Where the models that come with anshao stand, by name."""
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_TAKEN = frozenset(("persons", "no_helmet", "no_vest", "unknown_ppe", "camera_ok", "fps", "online"))
-
-
-class Gear(StrEnum):
-    """Protective equipment that a zone can demand."""
-
-    HELMET = "helmet"
-    VEST = "vest"
+_TAKEN = frozenset(
+    ("persons", "unknown_ppe", "camera_ok", "fps", "online", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear))
+)
 
 
 Point = tuple[float, float]
@@ -122,6 +118,18 @@ class CameraOptions(DeviceOptions):
     def _loop_is_for_files(self) -> Self:
         if "loop" in self.model_fields_set and not self.is_file and not self.loop:
             raise ValueError("'loop' is for files; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _demand_is_judged(self) -> Self:
+        """Refuse what the model cannot judge: a count that is always zero would pass for safety."""
+        offered = offered_by(self.bundle)
+        lacking = sorted(self.demanded - offered.gear) if offered else []
+        if offered and lacking:
+            raise ValueError(
+                f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
+                "Leave it out of the zones' 'demand', or take a model that can"
+            )
         return self
 
     @property

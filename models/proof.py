@@ -47,4 +47,4 @@ class Proof:
 
 
 def _hazards(case: GoldenCase) -> int:
-    return sum((person.helmet is Wearing.MISSING) + (person.vest is Wearing.MISSING) for person in case.persons)
+    return sum(list(person.gear.values()).count(Wearing.MISSING) for person in case.persons)

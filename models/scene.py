@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
-from models.options import Gear, ZoneOptions
+from models.options import ZoneOptions
 from models.tracking import Track, Tracker
+from models.vocabulary import Gear
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +17,22 @@ class Count:
     """People, counted. A person who misses what a zone demands is counted once in each fact."""
 
     persons: int = 0
-    no_helmet: int = 0
-    no_vest: int = 0
+    missing: Mapping[Gear, int] = field(default_factory=dict)
     unknown_ppe: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """Return the facts by name."""
-        return asdict(self)
+        """Return the facts by name; equipment that nobody demands has none."""
+        missing = {f"no_{gear}": count for gear, count in self.missing.items()}
+        return {"persons": self.persons, **missing, "unknown_ppe": self.unknown_ppe}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A tracked person as the picture shows it: verdicts are by votes; UNKNOWN where nothing is demanded."""
+    """A tracked person as the picture shows it; ``gear`` is what its zones demand, judged by votes."""
 
     box: Box
     in_zone: bool
-    helmet: Wearing
-    vest: Wearing
+    gear: Mapping[Gear, Wearing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,7 @@ class Scene:
 
     def _show(self, track: Track, where: set[str]) -> Seen:
         demand = _demand(where, self._zones)
-        helmet = track.helmet.verdict if Gear.HELMET in demand else Wearing.UNKNOWN
-        vest = track.vest.verdict if Gear.VEST in demand else Wearing.UNKNOWN
-        return Seen(track.box, bool(where), helmet, vest)
+        return Seen(track.box, bool(where), {gear: track.verdict(gear) for gear in demand})
 
 
 def _feet(box: Box, width: int, height: int) -> tuple[float, float]:
@@ -94,12 +92,10 @@ def _demand(where: set[str], zones: Mapping[str, ZoneOptions]) -> set[Gear]:
 
 def _count(people: Sequence[tuple[Track, set[str]]], zones: Mapping[str, ZoneOptions]) -> Count:
     present = [(track, _demand(where, zones)) for track, where in people if where]
-    helmets = [track.helmet.verdict for track, demand in present if Gear.HELMET in demand]
-    vests = [track.vest.verdict for track, demand in present if Gear.VEST in demand]
-    unknown = [track for track, demand in present if _is_unknown(track, demand)]
-    return Count(len(present), helmets.count(Wearing.MISSING), vests.count(Wearing.MISSING), len(unknown))
+    missing = {gear: _missing(gear, present) for gear in sorted(_demand(set(zones), zones))}
+    unknown = [track for track, demand in present if any(track.verdict(gear) is Wearing.UNKNOWN for gear in demand)]
+    return Count(len(present), missing, len(unknown))
 
 
-def _is_unknown(track: Track, demand: set[Gear]) -> bool:
-    verdicts = {Gear.HELMET: track.helmet.verdict, Gear.VEST: track.vest.verdict}
-    return any(verdicts[gear] is Wearing.UNKNOWN for gear in demand)
+def _missing(gear: Gear, present: Sequence[tuple[Track, set[Gear]]]) -> int:
+    return sum(gear in demand and track.verdict(gear) is Wearing.MISSING for track, demand in present)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from models.detection import Box, Detection, Wearing
 from models.geometry import distance, iou
+from models.vocabulary import Gear
 from models.voting import Ballot, Presence
 
 LOST_S = 1.5
@@ -28,8 +29,7 @@ class Track:
     seen_s: float
     hits: int = 0
     speed: tuple[float, float] = (0.0, 0.0)
-    helmet: Ballot = field(default_factory=Ballot)
-    vest: Ballot = field(default_factory=Ballot)
+    ballots: dict[Gear, Ballot] = field(default_factory=dict)
     zones: dict[str, Presence] = field(default_factory=dict)
     jumped: bool = False
 
@@ -58,12 +58,17 @@ class Track:
         self.box, self.seen_s = detection.box, now_s
         self.hits += strong
         if not self.jumped:
-            self.vote(detection.helmet, detection.vest, now_s)
+            self.vote(detection, now_s)
 
-    def vote(self, helmet: Wearing, vest: Wearing, now_s: float) -> None:
+    def vote(self, detection: Detection, now_s: float) -> None:
         """Cast the votes of one observation."""
-        self.helmet.cast(helmet, now_s)
-        self.vest.cast(vest, now_s)
+        for gear, wearing in detection.gear.items():
+            self.ballots.setdefault(gear, Ballot()).cast(wearing, now_s)
+
+    def verdict(self, gear: Gear) -> Wearing:
+        """Return what the votes say of a piece of equipment."""
+        ballot = self.ballots.get(gear)
+        return ballot.verdict if ballot else Wearing.UNKNOWN
 
 
 class Tracker:
@@ -98,7 +103,7 @@ class Tracker:
 
     def _begin(self, detection: Detection, now_s: float) -> None:
         track = Track(self._next_id, detection.box, now_s, hits=1)
-        track.vote(detection.helmet, detection.vest, now_s)
+        track.vote(detection, now_s)
         self.tracks.append(track)
         self._next_id += 1
 

@@ -25,6 +25,7 @@ from models.geometry import iou
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED, CameraOptions
 from models.scene import Count, Scene
+from models.vocabulary import Gear
 from tools.labels import Labelled, held_out
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
@@ -46,14 +47,14 @@ class Tally:
         self.pictures += 1
         self.persons += len(case.persons)
         self.empty += not case.persons
-        self.false_on_empty += not case.persons and any(Wearing.MISSING in (it.helmet, it.vest) for it in seen)
+        self.false_on_empty += not case.persons and any(Wearing.MISSING in it.gear.values() for it in seen)
         self.extra += sum(all(iou(it.box, truth.box) < 0.3 for truth in case.persons) for it in seen)
         for truth in case.persons:
             match = max(seen, key=lambda it: iou(it.box, truth.box), default=None)
             hit = match is not None and iou(match.box, truth.box) >= MATCH_IOU
             self.found += hit
-            self._judged("helmet", truth.helmet, match.helmet if match and hit else None)
-            self._judged("vest", truth.vest, match.vest if match and hit else None)
+            self._judged("helmet", truth.helmet, match.wears(Gear.HELMET) if match and hit else None)
+            self._judged("vest", truth.vest, match.wears(Gear.VEST) if match and hit else None)
 
     def _judged(self, gear: str, worn: bool | None, said: Wearing | None) -> None:
         if worn is not None:
@@ -106,8 +107,8 @@ def on_footage(vision: Vision) -> Table:
     table = Table("clip", "judged", "with no_helmet > 0", "with no_vest > 0", "most persons", title="Demo, with votes")
     for clip in sorted(FOOTAGE.glob("*.mp4")):
         counts = play(clip, vision)
-        bare = share(sum(count.no_helmet > 0 for count in counts), len(counts))
-        plain = share(sum(count.no_vest > 0 for count in counts), len(counts))
+        bare = share(sum(count.missing[Gear.HELMET] > 0 for count in counts), len(counts))
+        plain = share(sum(count.missing[Gear.VEST] > 0 for count in counts), len(counts))
         table.add_row(clip.name, str(len(counts)), bare, plain, str(max(count.persons for count in counts)))
     return table
 

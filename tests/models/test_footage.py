@@ -38,11 +38,11 @@ def judge(path: Path, limit: int = 60) -> list[Count]:
 def test_people_without_helmets_are_reported_without_a_break() -> None:
     counts = judge(YARD)
     assert len(counts) == 60
-    assert all(count.no_helmet >= 1 and count.no_vest >= 1 for count in counts[5:])
+    assert all(min(count.missing.values()) >= 1 for count in counts[5:])
     assert min(count.persons for count in counts[5:]) >= 3
 
 
 @pytest.mark.parametrize("clip", ["empty.mp4"])
 def test_an_empty_yard_is_empty(clip: str) -> None:
     counts = judge(FOOTAGE / clip)
-    assert len(counts) == 30 and set(counts) == {Count()}
+    assert len(counts) == 30 and not any(any(count.as_dict().values()) for count in counts)

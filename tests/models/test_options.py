@@ -83,7 +83,15 @@ def test_a_fault_says_what_would_be_right(text: str, fault: str, tmp_path: Path)
 def test_an_unknown_demand_is_refused(tmp_path: Path) -> None:
     text = f"source: usb:0\nzones: {{a: {{polygon: {TRIANGLE}, demand: [hat]}}}}"
     (fault,) = faults_of(text, tmp_path)
-    assert "'helmet' or 'vest'" in fault
+    assert "'helmet', 'vest'" in fault
+
+
+def test_what_the_model_cannot_judge_cannot_be_demanded(tmp_path: Path) -> None:
+    text = f"source: usb:0\nzones: {{a: {{polygon: {TRIANGLE}, demand: [harness, vest]}}}}"
+    assert faults_of(text, tmp_path) == [
+        "1:1: model 'ppe' cannot judge harness; it offers helmet, vest. "
+        "Leave it out of the zones' 'demand', or take a model that can"
+    ]
 
 
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": 200}, {"timeout": 0.0}, {"helmet_threshold": 1.5}])

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Person, Wearing
 from models.geometry import distance, inside, iou, without_parts
-from models.options import Gear, ZoneOptions
+from models.options import ZoneOptions
 from models.scene import Judgement, Scene
 from models.tracking import Tracker
+from models.vocabulary import Gear
 from models.voting import Ballot, Presence
 
 WIDTH, HEIGHT = 640, 480
@@ -22,7 +23,7 @@ boxes = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), st.floats(0, 600),
 
 def person(x: float, feet: float = 300, helmet: Wearing = Wearing.MISSING, score: float = 0.9) -> Detection:
     """Return a person 150 pixels high whose feet stand at (x, feet)."""
-    return Detection(Box(x - 25, feet - 150, x + 25, feet), score, helmet, Wearing.UNKNOWN)
+    return Detection(Box(x - 25, feet - 150, x + 25, feet), score, gear={Gear.HELMET: helmet})
 
 
 @given(boxes, boxes)
@@ -147,7 +148,7 @@ def test_after_a_long_gap_nobody_inherits_a_verdict() -> None:
     for step in range(5):
         tracker.update([person(100)], step * STEP_S)
     tracker.update([person(100, helmet=Wearing.WORN)], 60.0)
-    assert tracker.tracks[0].helmet.verdict is Wearing.UNKNOWN
+    assert tracker.tracks[0].verdict(Gear.HELMET) is Wearing.UNKNOWN
 
 
 HALVES = {
@@ -165,13 +166,17 @@ def play(scene: Scene, pictures: list[list[Detection]], start: int = 0) -> Judge
 
 def test_a_zone_counts_what_it_demands() -> None:
     result = play(Scene(HALVES, 0.5), [[person(100), person(500)]] * 3)
-    assert (result.zones["left"].persons, result.zones["left"].no_helmet) == (1, 1)
-    assert (result.zones["right"].persons, result.zones["right"].no_helmet, result.zones["right"].unknown_ppe) == (
+    assert (result.zones["left"].persons, result.zones["left"].missing[Gear.HELMET]) == (1, 1)
+    assert (
+        result.zones["right"].persons,
+        result.zones["right"].missing[Gear.HELMET],
+        result.zones["right"].unknown_ppe,
+    ) == (
         1,
         0,
         1,
     )
-    assert (result.whole.persons, result.whole.no_helmet, result.whole.unknown_ppe) == (2, 1, 1)
+    assert (result.whole.persons, result.whole.missing[Gear.HELMET], result.whole.unknown_ppe) == (2, 1, 1)
 
 
 def test_one_bad_picture_counts_nobody() -> None:
@@ -188,10 +193,10 @@ def test_a_jump_into_a_zone_votes_nothing() -> None:
 def test_a_bare_head_for_one_picture_in_five_is_no_alarm() -> None:
     pictures = [[person(100, helmet=Wearing.MISSING if i % 5 == 0 else Wearing.WORN)] for i in range(50)]
     scene = Scene(HALVES, 0.5)
-    assert all(play(scene, [picture], i).whole.no_helmet == 0 for i, picture in enumerate(pictures))
+    assert all(play(scene, [picture], i).whole.missing[Gear.HELMET] == 0 for i, picture in enumerate(pictures))
 
 
 def test_people_who_leave_are_gone_within_two_seconds() -> None:
     scene = Scene(HALVES, 0.5)
-    assert play(scene, [[person(100)]] * 5).whole.no_helmet == 1
+    assert play(scene, [[person(100)]] * 5).whole.missing[Gear.HELMET] == 1
     assert play(scene, [[]] * 9, 5).whole == play(Scene(HALVES, 0.5), [[]]).whole
