@@ -220,7 +220,14 @@ class FakeView:
                 {"id": "siren", "kind": "siren", "wanted": "on", "seen": "on", **output},  # type: ignore[typeddict-item]
                 {"id": "beacon", "kind": "red", "wanted": "flash", "seen": None, **output, "confirmed": False},  # type: ignore[typeddict-item]
             ],
-            "journal": {"events": 7, "pending": {"alarm": 2}, "bytes": 4096, "in_memory": 0, "failed": ""},
+            "journal": {
+                "events": 7,
+                "pending": {"alarm": 2},
+                "bytes": 4096,
+                "in_memory": 0,
+                "failed": "",
+                "autonomy_h": 9999.0,
+            },
             "rules": self.rules.row(),
             "uplink": {
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",

@@ -66,13 +66,17 @@ class OutputRow(TypedDict):
 
 
 class JournalRow(TypedDict):
-    """``failed`` tells why events do not reach the disk, or is empty."""
+    """``failed`` tells why events do not reach the disk, or is empty.
+
+    ``autonomy_h`` is for how many hours there is room while nothing is sent.
+    """
 
     events: int
     pending: dict[str, int]
     bytes: int
     in_memory: int
     failed: str
+    autonomy_h: float
 
 
 class UplinkRow(TypedDict):

@@ -22,6 +22,7 @@ from agent.app.rulesets.view import Rules
 from agent.core.errors import NotAllowed
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
+from agent.journal import Entry
 from agent.outputs import Output
 from agent.version import VERSION
 
@@ -77,6 +78,7 @@ class Gateway:
                 "bytes": journal.bytes,
                 "in_memory": journal.in_memory,
                 "failed": journal.failed,
+                "autonomy_h": round(journal.autonomy_h, 1),
             },
             "uplink": self._uplink(),
             "rules": self.rules.row(),
@@ -195,10 +197,10 @@ class Gateway:
             "nobody_listens": status.nobody_listens,
         }
 
-    def _committed(self, bodies: list[dict[str, Any]]) -> None:
+    def _committed(self, entries: list[Entry]) -> None:
         """Called from the journal's thread."""
         if self._readers and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._publish, bodies)
+            self._loop.call_soon_threadsafe(self._publish, [entry.envelope() for entry in entries])
 
     def _publish(self, bodies: list[dict[str, Any]]) -> None:
         for queue in self._readers:

@@ -55,7 +55,8 @@ class Agent:
         self.clock, self.socket = clock, socket
         options = site.gateway
         who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.bundle.revision)
-        self.journal = Journal(state / "journal.db", who, clock, sends=site.uplink is not None)
+        sends = site.uplink is not None
+        self.journal = Journal(state / "journal.db", who, clock, sends, site.journal)
         engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
@@ -85,7 +86,13 @@ class Agent:
         self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(
-            self.pipeline, self.buses, self._uplink_online, self._journal_ok, devices, clock, self._in_step
+            self.pipeline,
+            self.buses,
+            self._uplink_online,
+            lambda: self.journal.stats,
+            devices,
+            clock,
+            self._in_step,
         )
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
@@ -182,6 +189,3 @@ class Agent:
 
     def _in_step(self) -> bool:
         return self.rules.in_step
-
-    def _journal_ok(self) -> bool:
-        return not self.journal.stats.failed

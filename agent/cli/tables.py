@@ -33,11 +33,20 @@ def status(found: dict[str, Any], _language: str) -> Group:
     lines = Table.grid(padding=(0, 2))
     style = _BAD if alarms["active"] else _GOOD
     lines.add_row("alarms", Text(f"active: {counts}; {alarms['unacknowledged']} unacknowledged", style=style))
-    state = f"failing: {journal['failed']}" if journal["failed"] else f"{journal['events']} events, {pending} to send"
+    state = (
+        f"failing: {journal['failed']}"
+        if journal["failed"]
+        else f"{journal['events']} events, {pending} to send{_room(journal)}"
+    )
     lines.add_row("journal", Text(state, style=_BAD if journal["failed"] else _GOOD))
     lines.add_row("uplink", _uplink(found["uplink"]))
     lines.add_row("rules", _rules(found["rules"]))
     return Group(head, lines, _devices(found["devices"] + found["cameras"]), _outputs(found["outputs"]))
+
+
+def _room(journal: dict[str, Any]) -> str:
+    hours = journal["autonomy_h"]
+    return f", room for {hours:.0f} h" if hours < 24 * 30 else ""
 
 
 def _rules(rules: dict[str, Any]) -> Text:

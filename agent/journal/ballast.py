@@ -1,0 +1,50 @@
+"""A file that only takes up room: given back on a full disk, so that the journal can delete and go on.
+
+A full file system blocks DELETE and the checkpoint too: both write before they free anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+_ROOM = 4
+"""It is laid anew once so many times its size is free: not a moment before, or the two would fight."""
+
+
+class Ballast:
+    """Never raises: without ballast the journal works too, until the disk is full."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._size = path, size
+
+    def release(self) -> None:
+        """Give the room back."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            return
+
+    def lay(self) -> None:
+        """Take up the room if there is plenty, unless that is done already."""
+        try:
+            if self._path.exists() and self._path.stat().st_size == self._size:
+                return
+            system = os.statvfs(self._path.parent)
+            if system.f_bavail * system.f_frsize >= _ROOM * self._size:
+                self._write()
+        except OSError:
+            self.release()
+
+    def _write(self) -> None:
+        with self._path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self._size)
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether it was for want of room on the disk."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
