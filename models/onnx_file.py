@@ -178,7 +178,8 @@ class _Reader:
         self._found.metadata[entry.get(1, "")] = entry.get(2, "")
 
     def _port(self, data: memoryview) -> Port:
-        name, shape = "", ()
+        name = ""
+        shape: tuple[int | None, ...] = ()
         for number, value in self._blocks(data):
             if number == 1:
                 name = _text(value)

@@ -26,9 +26,7 @@ def examine(path: Path) -> tuple[OnnxFile | None, list[str]]:
 def _reasons(found: OnnxFile) -> list[str]:
     reasons = [*_foreign(found), *_newer(found)]
     if found.external:
-        reasons.append(
-            f"keeps data of {found.external[0]!r} in another file (external data); export it as one file"
-        )
+        reasons.append(f"keeps data of {found.external[0]!r} in another file (external data); export it as one file")
     looping = sorted(kind for domain, kind in found.operators if kind in LOOPS)
     if looping:
         reasons.append(f"has operators that may run for ever or hide others: {', '.join(looping)}; export it without")
@@ -53,5 +51,5 @@ def _newer(found: OnnxFile) -> list[str]:
         if domain in used & NEWEST.keys() and version > NEWEST[domain]
     ]
     if found.ir > NEWEST_IR:
-        reasons.append(f"has format version {found.ir}; the runtime here knows up to {NEWEST_IR}: save it as an older one")
+        reasons.append(f"has format version {found.ir}; the runtime here knows up to {NEWEST_IR}: export it anew")
     return reasons

@@ -123,7 +123,12 @@ DETR = (
         "detr_norm", "[1, N, 6]: centre boxes as shares, score, class", False, _ranked_fits, _ranked_likely, _ranked
     ),
     Layout(
-        "detr_scores", "[1, N, 4 + classes]: centre boxes as shares, scores", False, _scored_fits, _scored_likely, _scored
+        "detr_scores",
+        "[1, N, 4 + classes]: centre boxes as shares, scores",
+        False,
+        _scored_fits,
+        _scored_likely,
+        _scored,
     ),
     Layout(
         "rfdetr",

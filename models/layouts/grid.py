@@ -94,7 +94,12 @@ def _grid(frame: Frame, strides: Sequence[int]) -> tuple[Array, Array]:
 
 GRID = (
     Layout(
-        "yolox", "[1, N, 5 + classes]: raw offsets on a grid, objectness, scores", True, _yolox_fits, _yolox_likely, _yolox
+        "yolox",
+        "[1, N, 5 + classes]: raw offsets on a grid, objectness, scores",
+        True,
+        _yolox_fits,
+        _yolox_likely,
+        _yolox,
     ),
     Layout(
         "nanodet",

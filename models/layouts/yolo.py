@@ -98,7 +98,7 @@ def _rows(rows: Array, frame: Frame) -> Raw:
 
 YOLO = (
     Layout("yolo_v8", "[1, 4 + classes, N]: centre boxes in pixels, then scores", True, _v8_fits, _v8_likely, _v8),
-    Layout("yolo_v5", "[1, N, 5 + classes]: centre boxes in pixels, objectness, scores", True, _v5_fits, _v5_likely, _v5),
+    Layout("yolo_v5", "[1, N, 5 + classes]: centre boxes in px, objectness, scores", True, _v5_fits, _v5_likely, _v5),
     Layout("yolo_e2e", "[1, N, 6]: corners in pixels, score, class", False, _e2e_fits, _e2e_likely, _e2e),
     Layout("yolo_nas", "[n, 7]: batch, corners in pixels, score, class", False, _nas_fits, _nas_likely, _nas),
 )
