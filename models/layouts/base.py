@@ -94,6 +94,18 @@ def only(outputs: Outputs, dimensions: int = 3) -> Array | None:
     return outputs[0]
 
 
+def pairs_of(outputs: Outputs, frame: Frame) -> list[tuple[Array, Array]]:
+    """Return boxes and scores of one class more than there are, in every order that the shapes allow."""
+    if len(outputs) != 2 or any(part.ndim != 3 or part.shape[0] != 1 for part in outputs):
+        return []
+    wanted = (4, frame.classes + 1)
+    return [
+        (boxes[0], scores[0])
+        for boxes, scores in (outputs, outputs[::-1])
+        if boxes.shape[1] == scores.shape[1] and (boxes.shape[2], scores.shape[2]) == wanted
+    ]
+
+
 def are_shares(values: Array) -> bool:
     """Tell whether all lie in 0..1."""
     return bool(values.size and values.min() >= -1e-4 and values.max() <= 1 + 1e-4)

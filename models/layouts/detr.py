@@ -19,6 +19,7 @@ from models.layouts.base import (
     every_class,
     is_grid,
     only,
+    pairs_of,
     sigmoid,
 )
 
@@ -51,7 +52,8 @@ def _scored_fits(outputs: Outputs, frame: Frame) -> bool:
 
 def _scored_likely(outputs: Outputs, _frame: Frame) -> bool:
     rows = outputs[0][0]
-    return are_shares(rows[:, 4:]) and are_normalised(rows[:, :4]) and bool(rows[:, 2:4].min() >= 0)
+    graded = bool((rows[:, 4:] != np.round(rows[:, 4:])).any(axis=0).all())  # a column of whole numbers is a class
+    return graded and are_shares(rows[:, 4:]) and are_normalised(rows[:, :4]) and bool(rows[:, 2:4].min() >= 0)
 
 
 def _scored(outputs: Outputs, frame: Frame) -> Raw:
@@ -61,13 +63,10 @@ def _scored(outputs: Outputs, frame: Frame) -> Raw:
 
 def _rfdetr_parts(outputs: Outputs, frame: Frame) -> tuple[Array, Array] | None:
     """Return boxes and logits, whichever comes first; the last logit is "nothing there"."""
-    if len(outputs) != 2 or any(part.ndim != 3 or part.shape[0] != 1 for part in outputs):
-        return None
-    wanted = (4, frame.classes + 1)
-    for boxes, logits in (outputs, outputs[::-1]):
-        if boxes.shape[1] == logits.shape[1] and (boxes.shape[2], logits.shape[2]) == wanted:
-            return boxes[0], logits[0]
-    return None
+    pairs = pairs_of(outputs, frame)
+    return next(
+        (pair for pair in pairs if are_shares(pair[0]) and not are_shares(pair[1])), pairs[0] if pairs else None
+    )
 
 
 def _rfdetr_fits(outputs: Outputs, frame: Frame) -> bool:

@@ -15,6 +15,7 @@ from models.layouts.base import (
     are_ordered,
     are_shares,
     every_class,
+    pairs_of,
 )
 
 
@@ -23,13 +24,12 @@ def _scale(frame: Frame) -> Array:
 
 
 def _raw_parts(outputs: Outputs, frame: Frame) -> tuple[Array, Array] | None:
-    if len(outputs) != 2 or any(part.ndim != 3 or part.shape[0] != 1 for part in outputs):
-        return None
-    wanted = (4, frame.classes + 1)
-    for boxes, scores in (outputs, outputs[::-1]):
-        if boxes.shape[1] == scores.shape[1] and (boxes.shape[2], scores.shape[2]) == wanted:
-            return boxes[0], scores[0]
-    return None
+    pairs = pairs_of(outputs, frame)
+    return next((pair for pair in pairs if _are_probabilities(pair[1])), pairs[0] if pairs else None)
+
+
+def _are_probabilities(scores: Array) -> bool:
+    return are_shares(scores) and bool(np.abs(scores.sum(axis=1) - 1).max() < 0.01)
 
 
 def _raw_fits(outputs: Outputs, frame: Frame) -> bool:
@@ -38,7 +38,7 @@ def _raw_fits(outputs: Outputs, frame: Frame) -> bool:
 
 def _raw_likely(outputs: Outputs, frame: Frame) -> bool:
     parts = _raw_parts(outputs, frame)
-    return parts is not None and are_shares(parts[1]) and bool(np.abs(parts[1].sum(axis=1) - 1).max() < 0.01)
+    return parts is not None and are_normalised(parts[0]) and _are_probabilities(parts[1])
 
 
 def _raw(outputs: Outputs, frame: Frame) -> Raw:
