@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 Array = npt.NDArray[Any]
+RUNTIME_ERRORS = tuple(
+    kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)
+) + (RuntimeError,)
+"""What the runtime raises: classes of its own, which have nothing in common but Exception."""
 LIMIT_S = 5.0
 _POLL_S = 0.25
 
@@ -36,7 +41,7 @@ class Network:
         self._run = (time.monotonic() + self._limit_s, options)
         try:
             outputs = self.session.run(self._outputs, feeds, options)
-        except RuntimeError as error:  # the runtime's own errors are RuntimeErrors
+        except RUNTIME_ERRORS as error:
             if options.terminate:
                 raise ModelFault(f"{self.name} took longer than {self._limit_s:g} s on one picture") from error
             raise ModelFault(f"{self.name} failed: {error}") from error
