@@ -116,10 +116,10 @@ class ClassifierSpec(InputSpec):
             own = offered(meanings(self.labels, {})).gear
             bare = [gear for gear in self.classes if gear not in own]
             if bare:
-                raise ValueError(f"'labels' must hold {bare[0]!r} and 'no_{bare[0]}', in any usual spelling")
+                raise ValueError(f"'labels' must hold '{bare[0]}' and 'no_{bare[0]}', in any usual spelling")
         bare = [gear for gear in self.classes if gear not in self.limits]
         if bare:
-            raise ValueError(f"'limits' says nothing of {bare[0]!r}; add it")
+            raise ValueError(f"'limits' says nothing of '{bare[0]}'; add it")
         return self
 
 

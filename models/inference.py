@@ -12,7 +12,8 @@ import onnxruntime as ort
 
 from models.bundle import Bundle, ClassifierSpec, GoldenCase, Limits
 from models.detection import Box, Detection, Offer, Wearing
-from models.feeding import Array, Picture, fit, tensor
+from models.feeding import Array, fit, tensor
+from models.feeding import Picture as Picture
 from models.finding import Detector, whole_persons
 from models.gear import ON_HEAD, fold
 from models.geometry import iou

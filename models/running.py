@@ -13,9 +13,8 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as states
 
 Array = npt.NDArray[Any]
-RUNTIME_ERRORS = tuple(
-    kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)
-) + (RuntimeError,)
+_KINDS = [kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+RUNTIME_ERRORS: tuple[type[Exception], ...] = (RuntimeError, *_KINDS)
 """What the runtime raises: classes of its own, which have nothing in common but Exception."""
 LIMIT_S = 5.0
 _POLL_S = 0.25

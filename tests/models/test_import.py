@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 
 from agent.cli.models_import import add_import
 from agent.core.errors import ConfigError
-from models.bundle import load_bundle, offered_by
+from models.bundle import DetectorSpec, load_bundle, offered_by
 from models.detection import Wearing
 from models.inference import Vision, golden_faults
+from models.labels import offered
 from models.options import BUNDLED
 from models.vocabulary import Gear, Thing
 from tests.models.networks import constant
@@ -131,3 +132,9 @@ def test_a_manifest_with_wrong_names_is_refused_at_its_place(tmp_path: Path) -> 
     said = str(caught.value)
     assert "'hat' is no known meaning" in said and "there is no class 'wrench'" in said
     assert "there is no class 'human'" in said
+
+
+def test_the_detector_in_the_readme_is_right() -> None:
+    text = (BUNDLED / "README.md").read_text().split("```yaml\n")[2].split("```")[0]
+    spec = DetectorSpec.model_validate(yaml.safe_load(text)["detector"])
+    assert offered(spec.meanings).gear == {Gear.HELMET}
