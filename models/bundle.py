@@ -16,6 +16,7 @@ from agent.core.options import Options
 from models.detection import Offer, Wearing
 from models.feed import InputSpec
 from models.labels import meanings, offered, wrong_means
+from models.policy import examine
 from models.vocabulary import Gear, Meaning, Thing
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -210,8 +211,8 @@ def load_bundle(folder: Path) -> Bundle:
     faults = [*_age_faults(document, manifest), *_missing_entries(document, manifest)]
     for name, expected in manifest.files.items():
         message = _file_fault(folder / name, expected)
-        if message:
-            faults.append(document.fault(("files", name), f"{name}: {message}"))
+        messages = [f"{name}: {message}"] if message else _network_faults(folder / name)
+        faults += [document.fault(("files", name), each) for each in messages]
     if faults:
         raise ConfigError(faults)
     return Bundle(folder, manifest)
@@ -225,6 +226,11 @@ def _file_fault(path: Path, expected: str) -> str:
     if found == expected:
         return ""
     return f"is not the file that the manifest names (sha256 {found[:12]}…, not {expected[:12]}…); copy the bundle anew"
+
+
+def _network_faults(path: Path) -> list[str]:
+    """Return why a network may not be loaded: a bundle may come from anywhere, its hash says nothing of that."""
+    return examine(path)[1] if path.suffix == ".onnx" else []
 
 
 def _missing_entries(document: Document, manifest: Manifest) -> list[Fault]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime as ort
@@ -12,12 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.errors import NotAllowed
+from agent.core.errors import ConfigError, NotAllowed
 from models import onnx_file
-from models.inference import open_session
+from models.bundle import load_bundle
+from models.capture import Frame
+from models.inference import Vision, open_session
 from models.inspection import Question, inspect
+from models.options import BUNDLED, CameraOptions
 from models.policy import NEWEST, NEWEST_IR, examine
 from models.running import RUNTIME_ERRORS, ModelFault, Network
+from models.worker import Worker
 from tests.models.networks import FLOAT, INT64, constant, field, graph, integer, model, node, port, tensor
 
 X, Y = port("x", FLOAT, (1, 3, 64, 64)), port("y", FLOAT, ("n",))
@@ -182,3 +190,33 @@ def test_a_network_that_casts_to_another_type_is_told(tmp_path: Path) -> None:
     body = graph([node("Cast", ["x"], ["y"], integer("to", FLOAT))], [port("x", 11, (1, 3, 64, 64))], [Y])
     (tmp_path / "x.onnx").write_bytes(model(body))
     assert "takes tensor(double) at input 'x'" in refusal(tmp_path / "x.onnx")
+
+
+def test_a_bundle_with_such_a_network_is_refused_although_its_hash_is_right(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(BUNDLED / "ppe", tmp_path / "ppe"))
+    before = hashlib.sha256((folder / "detector.onnx").read_bytes()).hexdigest()
+    (folder / "detector.onnx").write_bytes(model(loop()))
+    text = (folder / "manifest.yaml").read_text()
+    now = hashlib.sha256(model(loop())).hexdigest()
+    (folder / "manifest.yaml").write_text(text.replace(before, now))
+    with pytest.raises(ConfigError, match=r"10:18: detector.onnx has operators that may run for ever"):
+        load_bundle(folder)
+
+
+class Broken:
+    """A network that worked when it was loaded, and gives nonsense since."""
+
+    sure = 0.5
+
+    def look(self, _picture: Any, _wanted: Any) -> Any:
+        raise ModelFault("detector.onnx gave values that are no numbers (NaN or infinite)")
+
+
+def test_a_network_without_an_answer_makes_the_camera_blind_not_empty() -> None:
+    out = io.BytesIO()
+    worker = Worker(CameraOptions(source="usb:0"), cast(Vision, Broken()), out)
+    picture = np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8)
+    worker._with_frame(Frame(1, time.monotonic(), picture))
+    report = json.loads(out.getvalue())["report"]
+    assert report["blind"] == "detector.onnx gave values that are no numbers (NaN or infinite)"
+    assert report["whole"] is None

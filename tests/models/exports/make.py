@@ -1,12 +1,12 @@
 """Makes the recorded answers of the exporting library in this folder; runs in a throw-away environment of its own.
 
-    python -m venv /tmp/v && /tmp/v/bin/pip install torch==2.13.0 torchvision ultralytics==8.4.190 onnx onnxruntime \
-        opencv-python-headless pydantic PyYAML
-    PYTHONPATH=. /tmp/v/bin/python tests/models/exports/make.py
+    pip install torch torchvision ultralytics==8.4.190 onnx onnxruntime opencv-python-headless pydantic PyYAML
+    PYTHONPATH=. python tests/models/exports/make.py
 
 Each network has random weights with batch norms fitted to a picture, so that scores and boxes spread. It is exported to
 ONNX and answers twice: the library's own ``predict`` on the file, and our feeding with the plain runtime. Recorded are
-the plain outputs (rows from a little below the threshold) and the library's boxes, score and class for each.
+the plain outputs (rows from a little below the threshold) and the library's boxes, score and class for each. The answers
+here were recorded without torchvision: doubles were dropped by the library's own plain NMS.
 """
 
 from __future__ import annotations
