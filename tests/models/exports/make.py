@@ -5,7 +5,7 @@
 
 Each network has random weights with batch norms fitted to a picture, so that scores and boxes spread. It is exported to
 ONNX and answers twice: the library's own ``predict`` on the file, and our feeding with the plain runtime. Recorded are
-the plain outputs (rows from a little below the threshold) and the library's boxes, score and class for each. The answers
+the plain outputs (rows from a little below the threshold) and the library's boxes, score and class for each. Those
 here were recorded without torchvision: doubles were dropped by the library's own plain NMS.
 """
 
