@@ -30,6 +30,7 @@ from models.drawing import annotate
 from models.inference import Vision, golden_faults
 from models.options import CameraOptions
 from models.proof import Proof
+from models.running import ModelFault
 from models.scene import Scene
 from models.watch import PictureWatch
 from models.wire import Report, send
@@ -105,7 +106,11 @@ class Worker:
 
     def _judge(self, frame: Frame) -> None:
         height, width = frame.picture.shape[:2]
-        found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+        try:
+            found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+        except ModelFault as fault:  # no answer is no "nobody there"
+            self._report_blind(str(fault), frame.taken_s)
+            return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
         self._inferred += 1
         self._judged.append(frame.taken_s)
