@@ -12,7 +12,7 @@ from models.detection import Box, Detection
 from models.vocabulary import Thing
 
 Picture = npt.NDArray[np.uint8]
-BLOCKS = 12
+BLOCKS, LEAST_BLOCK_PX = 12, 6
 _HEAD_SHARE = 0.35
 """Of a person's height: a head is a seventh of who stands, and a third of who sits or is cut off at the waist."""
 _HEAD_WIDTHS = 0.9
@@ -43,7 +43,7 @@ def head_zone(person: Box) -> Box:
 
 
 def pixelate(picture: Picture, zones: Iterable[Box]) -> Picture:
-    """Return a copy of ``picture`` in which each zone is 12 x 12 blocks of one colour each."""
+    """Return a copy of ``picture`` in which each zone is 12 x 12 blocks of one colour each, fewer where it is small."""
     result = picture.copy()
     height, width = picture.shape[:2]
     for zone in zones:
@@ -63,5 +63,6 @@ def pixelate_all(picture: Picture) -> Picture:
 
 def _coarse(part: Picture) -> Picture:
     height, width = part.shape[:2]
-    blocks = cv2.resize(part, (min(BLOCKS, width), min(BLOCKS, height)), interpolation=cv2.INTER_AREA)
+    across, down = (min(BLOCKS, max(1, size // LEAST_BLOCK_PX)) for size in (width, height))
+    blocks = cv2.resize(part, (across, down), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -60,7 +60,7 @@ class Ring:
         picture: Picture,
         taken_s: float,
         known_s: float,
-        people: Iterable[Box] | None,
+        faces: Iterable[Box] | None,
         judgement: Judgement | None,
     ) -> None:
         """Take a picture, with every place where a face may be (None: nobody was looked for)."""
