@@ -89,10 +89,10 @@ class Keeper(threading.Thread):
             return
         clean = still.picture()
         shown = blurred(still, self._ring.stills()) if self._private else clean
+        if self._private:  # first, so that whoever finds a snapshot after a crash knows by it that no face is shown
+            self._write(order, "original", "original.jpg", still, lambda: still.jpeg)
         self._write(order, "snapshot", "snapshot.jpg", still, partial(_jpeg, shown))
         self._write(order, "annotated", "annotated.jpg", still, partial(self._annotated, shown, still))
-        if self._private:
-            self._write(order, "original", "original.jpg", still, lambda: still.jpeg)
 
     def _annotated(self, picture: Picture, still: Still) -> bytes:
         zones = self._options.zones.values()

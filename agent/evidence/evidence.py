@@ -15,7 +15,7 @@ from agent.core.errors import NotAllowed, NotConnected
 from agent.core.model import Action, AlarmDefinition, Operator
 from agent.core.ports import Clock, EvidenceFile, Witness
 from agent.evidence.events import FILE, file_events, loss_event, with_content
-from agent.evidence.item import Item, ItemRow, Order
+from agent.evidence.item import ORIGINALS, Item, ItemRow, Order
 from agent.evidence.options import EvidenceOptions
 from agent.evidence.shelf import Shelf
 from agent.evidence.store import EvidenceStore
@@ -202,11 +202,14 @@ class Evidence:
             log.error("evidence of before cannot be read", reason=str(error))
 
     async def _resume(self, order: Order) -> None:
-        for kind, name, media_type, octets, digest in await self._shelf.disk(self._shelf.store.found, order):
+        files = await self._shelf.disk(self._shelf.store.found, order)
+        hides = any(kind in ORIGINALS for kind, *_ in files)  # an original is written before what shows no face
+        for kind, name, media_type, octets, digest in files:
             if not _has(order, kind):
                 expires = self._shelf.expiry(kind, datetime.fromisoformat(order.at))
                 found = (kind, name, media_type, octets, digest, order.at_s, order.at, expires)
-                order = await self._shelf.add(order, Item(order.id, *found))
+                blurred = hides and kind not in ORIGINALS
+                order = await self._shelf.add(order, Item(order.id, *found, blurred=blurred))
         self._lose(order, [kind for kind in _EXPECTED if not _has(order, kind)], _LOST)
         await self._shelf.close(order)
 

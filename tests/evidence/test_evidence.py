@@ -166,18 +166,20 @@ async def test_what_a_killed_gateway_had_kept_is_told_by_the_next_and_so_is_what
     order = Order("e1.gate", "bare", "o", "gate", 2, "", 5.0, datetime.now(UTC).isoformat(), "boot")
     rig.evidence._shelf.store.save(order)
     (rig.folder / "e1.gate/snapshot.jpg").write_bytes(b"whole")
+    (rig.folder / "e1.gate/original.jpg").write_bytes(b"faces")
     (rig.folder / "e1.gate/part.annotated.jpg").write_bytes(b"ha")
     async with rig.running():
         (loss,) = await rig.until("loss", 1)
         assert loss["data"]["kinds"] == ["annotated", "clip"] and "stopped" in loss["data"]["reason"]
-        (event,) = await rig.events("evidence")
-        assert event["data"]["sha256"] == hashlib.sha256(b"whole").hexdigest()
+        told = {event["data"]["kind"]: event["data"] for event in await rig.events("evidence")}
+        assert told["snapshot"]["sha256"] == hashlib.sha256(b"whole").hexdigest()
+        assert told["snapshot"]["blurred"] is True and told["original"]["blurred"] is False
         await rig.closed()
-        assert [path.name for path in files(rig)] == ["snapshot.jpg"]
+        assert [path.name for path in files(rig)] == ["original.jpg", "snapshot.jpg"]
     again = Rig(tmp_path)
     async with again.running():
         await again.until("evidence", 1)
-        assert len(again.evidence.rows(None, None)) == 1
+        assert len(again.evidence.rows(None, None)) == 2
         assert len(await again.events("loss")) == 1, "what was told once is not told again"
 
 

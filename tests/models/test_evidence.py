@@ -134,7 +134,7 @@ def test_a_head_zone_covers_the_upper_part_of_every_box(left: float, top: float,
     zone = head_zone(box)
     assert zone.left <= box.left and zone.right >= box.right and zone.top <= box.top
     assert zone.bottom >= min(box.bottom, box.top + 0.35 * box.height)
-    assert width < height or zone.bottom >= box.bottom, "of somebody who lies, all of it"
+    assert box.width < box.height or zone.bottom >= box.bottom, "of somebody who lies, all of it"
 
 
 @settings(max_examples=20, deadline=None)
