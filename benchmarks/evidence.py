@@ -26,7 +26,7 @@ def rows() -> list[Row]:
     cv2.setNumThreads(1)  # as the worker does
     pictures = _pictures(int(SPAN_S * PICTURES_PER_S))
     ring, zones = Ring(2 * SPAN_S), list(faces(PEOPLE))
-    put_s = _cpu_s(lambda: [ring.put(each, at / 5, at / 5, zones, None) for at, each in enumerate(pictures)])
+    put_s = _cpu_s(lambda: _fill(ring, pictures, zones))
     hide_s = _cpu_s(lambda: [pixelate(each, zones) for each in pictures])
     stills = ring.stills()
     with tempfile.TemporaryDirectory() as folder:
@@ -43,8 +43,14 @@ def rows() -> list[Row]:
     ]
 
 
+def _fill(ring: Ring, pictures: list[Picture], zones: list[Box]) -> None:
+    for index, picture in enumerate(pictures):
+        ring.put(picture, index / PICTURES_PER_S, index / PICTURES_PER_S, zones, None)
+
+
 def _pictures(count: int) -> list[Picture]:
-    capture, found = cv2.VideoCapture(str(YARD)), []
+    capture = cv2.VideoCapture(str(YARD))
+    found: list[Picture] = []
     while len(found) < count:
         there, picture = capture.read()
         if not there:

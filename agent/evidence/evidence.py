@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -19,7 +20,7 @@ from agent.evidence.item import ORIGINALS, Item, ItemRow, Order
 from agent.evidence.options import EvidenceOptions
 from agent.evidence.shelf import Shelf
 from agent.evidence.store import EvidenceStore
-from agent.journal import Journal
+from agent.journal import Journal, boot_id
 from agent.journal.envelope import decode, encode
 from agent.reports import operator_event
 
@@ -29,6 +30,8 @@ TIDY_EVERY_S = 30.0
 _NO_PICTURE = frozenset(("camera_ok", "fps", "online", "proof_failed"))
 """Points of a camera that tell of the camera, not of what it sees."""
 _EXPECTED = ("snapshot", "annotated", "clip")
+_TRANSITION = "anshao.alarm.transition.v1"
+_LOOK_BACK = 100
 _LOST = "the gateway stopped before it was kept"
 
 
@@ -136,8 +139,8 @@ class Evidence:
 
     def _committed(self, bodies: list[dict[str, Any]]) -> None:
         """Called from the journal's thread: these are on the disk."""
-        found = [body for body in bodies if body["type"] == "anshao.alarm.transition.v1"]
-        self._raised.extend(body for body in found if body["data"]["action"] == Action.RAISED)
+        found = list(filter(_is_raised, bodies))
+        self._raised.extend(found)
         if found and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -198,8 +201,21 @@ class Evidence:
             self._shelf.orders.update((order.id, order) for order in orders if order.id not in self._shelf.orders)
             for order in [each for each in orders if each.open]:
                 await self._resume(order)
-        except OSError as error:
+            await self._tell_unasked()
+        except (OSError, sqlite3.Error) as error:
             log.error("evidence of before cannot be read", reason=str(error))
+
+    async def _tell_unasked(self) -> None:
+        """Tell of alarms of this boot whose evidence nobody asked for: the process ended right behind them."""
+        alarms = await self._journal.events(_LOOK_BACK, None, "alarm")
+        told = [*alarms, *await self._journal.events(10 * _LOOK_BACK, None, "evidence")]
+        known = {event["data"].get("occurrence_id") for event in told if event["type"] != _TRANSITION}
+        ours = {event["id"] for event in self._raised}
+        for event in filter(_is_raised, alarms):
+            data, is_old = event["data"], event["bootid"] != boot_id()
+            if not is_old and event["id"] not in ours and data["occurrence_id"] not in known:
+                for order in self._orders(event):
+                    self._lose(order, _EXPECTED, _LOST)
 
     async def _resume(self, order: Order) -> None:
         files = await self._shelf.disk(self._shelf.store.found, order)
@@ -219,6 +235,10 @@ def wanted(definition: AlarmDefinition, cameras: Mapping[str, object]) -> list[s
     parts = [point.split(".") for point in definition.inputs]
     deciding = {device for device, *_, fact in parts if device in cameras and fact not in _NO_PICTURE}
     return sorted(deciding | {camera for camera in definition.evidence if camera in cameras})
+
+
+def _is_raised(event: Mapping[str, Any]) -> bool:
+    return bool(event["type"] == _TRANSITION and event["data"]["action"] == Action.RAISED)
 
 
 def _has(order: Order, kind: str) -> bool:

@@ -14,9 +14,10 @@ from benchmarks.plant import Plant, running
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 RULES = """
-  - {id: bare, kind: condition, inputs: {bare: gate.no_helmet}, when: bare > 0, priority: P2, name: Bare}
+  - {id: bare, kind: condition, inputs: {bare: gate.no_helmet}, when: bare > 0, priority: P4, name: Bare}
 """
-SHORT = ("    model: ppe\n", "    model: ppe\n    clip_before: 1s\n    clip_after: 2s\n")
+LATE_MS = 250.0
+SHORT = ("    model: ppe\n", "    model: ppe\n    clip_before: 1s\n    clip_after: 6s\n")
 
 
 async def events(plant: Plant, kind: str) -> list[dict[str, Any]]:
@@ -45,6 +46,9 @@ async def test_evidence_follows_its_alarm_and_a_kill_in_between_is_told(tmp_path
     async with running(tmp_path, camera=True, more_rules=RULES, replace=SHORT) as plant:
         (raised,) = await until(plant, "alarm.transition", 1)
         await until(plant, "evidence", 1)
+        for _ in range(3):
+            await plant.pulse()
+        assert max(plant.latencies_ms) < LATE_MS, "evidence delays no siren"
         os.kill(plant.agent.pid, signal.SIGKILL)  # the pictures are kept, the clip's time is not over
         await plant.agent.stop()
         await plant.agent.start()

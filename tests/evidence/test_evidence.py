@@ -21,6 +21,7 @@ from agent.evidence.options import EvidenceOptions
 from agent.evidence.quota import MB, doomed
 from agent.journal.envelope import chain, encode
 from tests.evidence.rig import KINDS, FakeCamera, Rig
+from tests.fakes import until
 
 LI = Operator("li", "cli")
 
@@ -129,7 +130,7 @@ async def test_a_record_that_is_forged_with_its_file_differs_from_the_event(tmp_
     record.write_text(record.read_text().replace(was, hashlib.sha256(forged).hexdigest()))
     again = Rig(tmp_path)
     async with again.running():
-        await again.until("alarm.transition", 1)
+        await until(lambda: again.evidence.rows(None, None) != [])
         found = {each["id"].partition("/")[2]: each["fault"] for each in await again.evidence.verify()}
         assert found["clip"] == "altered: its record is not the one in the journal" and found["snapshot"] == ""
 
@@ -178,9 +179,23 @@ async def test_what_a_killed_gateway_had_kept_is_told_by_the_next_and_so_is_what
         assert [path.name for path in files(rig)] == ["original.jpg", "snapshot.jpg"]
     again = Rig(tmp_path)
     async with again.running():
-        await again.until("evidence", 1)
-        assert len(again.evidence.rows(None, None)) == 2
+        await until(lambda: len(again.evidence.rows(None, None)) == 2)
         assert len(await again.events("loss")) == 1, "what was told once is not told again"
+
+
+async def test_an_alarm_right_before_the_end_of_the_process_is_told_once_to_have_no_evidence(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    with rig.journal:  # evidence does not run: as if it were killed before it could ask
+        for alarm in ("bare", "gas"):
+            rig.raise_alarm(alarm)
+        await rig.journal.settled()
+    for starts in (1, 2):
+        again = Rig(tmp_path)
+        async with again.running():
+            again.raise_alarm("asked")
+            await again.closed(starts)
+            (loss,) = await again.until("loss", 1)
+            assert loss["data"]["alarm_id"] == "bare" and loss["data"]["kinds"] == ["snapshot", "annotated", "clip"]
 
 
 async def test_originals_are_for_who_may_see_them_never_sent_and_go_first(tmp_path: Path) -> None:
