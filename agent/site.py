@@ -18,6 +18,7 @@ from agent.annunciation.self_test import ProofTestOptions, SelfTestOptions
 from agent.core.calendars import Calendar, time_zone
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
+from agent.evidence.options import EvidenceOptions
 from agent.policy import Policy
 from agent.uplink.options import UplinkOptions
 
@@ -91,6 +92,7 @@ class Site:
     policy: Policy
     self_test: SelfTestOptions | None
     proof_test: ProofTestOptions | None
+    evidence: EvidenceOptions
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

@@ -159,7 +159,7 @@ class Store:
         query = f"SELECT seq, body, hash FROM event {clause} ORDER BY seq {order} LIMIT ?"
         rows = self._db.execute(query, (*values, limit)).fetchall()
         rows = rows if after is not None else rows[::-1]
-        return [{**json.loads(body), "journalseq": seq, "hash": hash_} for seq, body, hash_ in rows]
+        return [{"data": {}, **json.loads(body), "journalseq": seq, "hash": hash_} for seq, body, hash_ in rows]
 
     def stats(self) -> tuple[int, dict[str, int]]:
         """Return the number of the last event, and how many wait in each lane."""
@@ -208,6 +208,7 @@ class Store:
             "INSERT INTO event (lane, lane_seq, id, kind, wall_ns, body, crc, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (draft.lane, body["seq"], body["id"], draft.kind, wall_ns, octets, checksum(octets), digest),
         )
+        body.setdefault("data", {})
         body["journalseq"] = cursor.lastrowid
         body["hash"] = digest
         if self._sends:
