@@ -47,6 +47,11 @@ class Client:
         """Send a command and return the JSON answer. Raises AgentAway and AgentRefused."""
         return json.loads(self._ask("POST", what, json.dumps(body), self._timeout_s).read())
 
+    def content(self, what: str, body: dict[str, str] | None = None) -> bytes:
+        """Return a file; with a body who asks for it is named. Raises AgentAway and AgentRefused."""
+        text = json.dumps(body) if body is not None else None
+        return self._ask("GET" if text is None else "POST", what, text, self._timeout_s).read()
+
     def stream(self) -> Iterator[dict[str, Any]]:
         """Yield events as they are journalled, until the agent goes away."""
         for line in self._ask("GET", "stream", None, None):

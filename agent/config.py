@@ -22,6 +22,7 @@ from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level
 from agent.core.options import PointOptions
 from agent.core.ports import DriverType
+from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import OperationOptions, Policy, ShiftOptions
 from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, Site
@@ -34,7 +35,7 @@ _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", 
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "self_test", "proof_test", "uplink", "journal"
+    "buttons", "self_test", "proof_test", "evidence", "uplink", "journal"
 )  # fmt: skip
 
 
@@ -106,7 +107,8 @@ class _Reader:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
-        own = (annunciation, buttons, policy, self_test, proof_test, journal)
+        evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
+        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:

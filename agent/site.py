@@ -18,6 +18,7 @@ from agent.annunciation.self_test import ProofTestOptions, SelfTestOptions
 from agent.core.calendars import Calendar, time_zone
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
+from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import Policy
 from agent.uplink.options import UplinkOptions
@@ -93,6 +94,7 @@ class Site:
     self_test: SelfTestOptions | None
     proof_test: ProofTestOptions | None
     journal: JournalOptions
+    evidence: EvidenceOptions
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

@@ -24,6 +24,7 @@ ALL = (
     "replay",
     "swap",
     "vision",
+    "evidence",
     "idle",
     "latency",
     "kill_campaign",

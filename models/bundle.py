@@ -6,18 +6,22 @@ import hashlib
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from agent.core.document import Document
+from agent.core.document import Document, suggestion
 from agent.core.errors import ConfigError, Fault
 from agent.core.options import Options
 from models.detection import Offer, Wearing
-from models.vocabulary import Gear
+from models.feed import InputSpec
+from models.labels import meanings, offered, wrong_means
+from models.policy import examine
+from models.vocabulary import Gear, Meaning, Thing
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
+_N = TypeVar("_N", str, dict[str, float])
 
 
 def _within(path: str) -> str:
@@ -29,20 +33,64 @@ def _within(path: str) -> str:
 FileName = Annotated[str, AfterValidator(_within)]
 
 
-class DetectorSpec(Options):
-    """A network that finds persons. Pictures go in as BGR 0..255, letterboxed to the upper left corner."""
+LayoutName = Literal[
+    "boxes_corners",
+    "boxes_centre",
+    "yolo_v8",
+    "yolo_v5",
+    "yolo_e2e",
+    "yolo_nas",
+    "yolox",
+    "nanodet",
+    "detr_norm",
+    "detr_scores",
+    "rfdetr",
+    "dfine",
+    "ssd",
+    "ssd_nms",
+    "classify",
+]
+
+
+class DetectorSpec(InputSpec):
+    """A network that finds persons and other things, each with a box; the classes' order is the network's."""
 
     file: FileName
-    layout: Literal["boxes_corners", "boxes_centre"]
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    pad: int = Field(default=114, ge=0, le=255)
+    layout: LayoutName
+    decided_by: str = Field(default="", description="what told the layout, when the bundle was imported")
     classes: tuple[str, ...] = Field(min_length=1)
-    person: str
+    person: str = Field(default="", description="the label of persons; without it the one that means them")
+    thresholds: dict[str, Share] = Field(
+        default_factory=dict, description="least score of a label; without it sure, of persons doubtful"
+    )
     means: dict[str, str] = Field(default_factory=dict, description="what labels stand for that anshao does not know")
     nms_iou: Share = 0.5
     sure: Share = Field(description="score from which a person is taken up")
     doubtful: Share = Field(description="score from which a person already known is followed")
+
+    @property
+    def meanings(self) -> list[Meaning | None]:
+        """What each class means, None for those that mean nothing here."""
+        return meanings(self.classes, {self.person: Thing.PERSON, **self.means})
+
+    @field_validator("person", "thresholds")
+    @classmethod
+    def _labels(cls, named: _N, info: ValidationInfo) -> _N:
+        classes = info.data.get("classes", ())
+        labels = ([named] if named else []) if isinstance(named, str) else list(named)
+        for label in labels:
+            if classes and label not in classes:
+                raise ValueError(f"there is no class {label!r}{suggestion(label, list(classes))}")
+        return named
+
+    @field_validator("means")
+    @classmethod
+    def _means(cls, means: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        classes = info.data.get("classes", ())
+        faults = wrong_means(classes, means) if classes else []
+        if faults:
+            raise ValueError("; ".join(message for _, message in faults))
+        return means
 
 
 class Limits(Options):
@@ -52,18 +100,28 @@ class Limits(Options):
     worn_from: Share
 
 
-class ClassifierSpec(Options):
+class ClassifierSpec(InputSpec):
     """A network that says of one person's crop whether equipment is worn; one probability per class."""
 
     file: FileName
-    layout: Literal["crop_probabilities"]
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    pad: int = Field(default=114, ge=0, le=255)
+    layout: Literal["crop_probabilities", "crop_softmax"]
+    labels: tuple[str, ...] = Field(default=(), description="of crop_softmax: the label of each of its outputs")
     margin: float = Field(ge=0, le=1, description="by which the box is widened, as a share of its size")
     classes: tuple[Gear, ...]
     limits: dict[Gear, Limits]
     least_height: int = Field(ge=0, description="persons lower than that many pixels are unknown")
+
+    @model_validator(mode="after")
+    def _every_class_has_labels(self) -> Self:
+        if self.layout == "crop_softmax":
+            own = offered(meanings(self.labels, {})).gear
+            bare = [gear for gear in self.classes if gear not in own]
+            if bare:
+                raise ValueError(f"'labels' must hold '{bare[0]}' and 'no_{bare[0]}', in any usual spelling")
+        bare = [gear for gear in self.classes if gear not in self.limits]
+        if bare:
+            raise ValueError(f"'limits' says nothing of '{bare[0]}'; add it")
+        return self
 
 
 class GoldenPerson(Options):
@@ -83,11 +141,19 @@ class GoldenPerson(Options):
         return {gear: getattr(self, gear) for gear in Gear if getattr(self, gear) is not Wearing.UNKNOWN}
 
 
+class GoldenThing(Options):
+    """Another thing that must be found."""
+
+    thing: Thing
+    box: tuple[float, float, float, float]
+
+
 class GoldenCase(Options):
-    """A picture and every person that must be found in it."""
+    """A picture and everything that must be found in it."""
 
     picture: FileName
-    persons: tuple[GoldenPerson, ...]
+    persons: tuple[GoldenPerson, ...] = ()
+    things: tuple[GoldenThing, ...] = ()
 
 
 class Manifest(Options):
@@ -106,7 +172,8 @@ class Manifest(Options):
     @property
     def offers(self) -> Offer:
         """What the bundle's networks can judge."""
-        return Offer(gear=frozenset(self.classifier.classes if self.classifier else ()))
+        own = offered(self.detector.meanings)
+        return Offer(own.gear | frozenset(self.classifier.classes if self.classifier else ()), own.things)
 
 
 class Bundle:
@@ -144,8 +211,8 @@ def load_bundle(folder: Path) -> Bundle:
     faults = [*_age_faults(document, manifest), *_missing_entries(document, manifest)]
     for name, expected in manifest.files.items():
         message = _file_fault(folder / name, expected)
-        if message:
-            faults.append(document.fault(("files", name), f"{name}: {message}"))
+        messages = [f"{name}: {message}"] if message else _network_faults(folder / name)
+        faults += [document.fault(("files", name), each) for each in messages]
     if faults:
         raise ConfigError(faults)
     return Bundle(folder, manifest)
@@ -159,6 +226,11 @@ def _file_fault(path: Path, expected: str) -> str:
     if found == expected:
         return ""
     return f"is not the file that the manifest names (sha256 {found[:12]}…, not {expected[:12]}…); copy the bundle anew"
+
+
+def _network_faults(path: Path) -> list[str]:
+    """Return why a network may not be loaded: a bundle may come from anywhere, its hash says nothing of that."""
+    return examine(path)[1] if path.suffix == ".onnx" else []
 
 
 def _missing_entries(document: Document, manifest: Manifest) -> list[Fault]:

@@ -6,19 +6,21 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.options import PointOptions
-from agent.core.ports import Clock, Driver, DriverType, Session, Sighting
+from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
 from models.options import CameraOptions
 from models.session import STALE_S, CameraSession
 from models.vocabulary import Gear
 from models.wire import LONGEST_LINE
 
+_EVIDENCE_LIMIT_S = 30.0
+"""Beyond the time that a clip takes: the disk may be slow."""
 _ROOT = Path(__file__).parent.parent
 _WORDS = {
     "camera_ok": "pictures arrive and show something",
@@ -30,7 +32,7 @@ _WORDS = {
 
 
 class CameraDriver:
-    """Knows one camera; also a PictureSource."""
+    """Knows one camera; also a PictureSource, and a Witness."""
 
     def __init__(self, camera: str, options: CameraOptions, clock: Clock) -> None:
         self._camera, self._options, self._clock = camera, options, clock
@@ -61,6 +63,14 @@ class CameraDriver:
         if self._live is None:
             raise NotConnected("the vision worker does not run")
         return await self._live.prove()
+
+    async def keep(self, order: str, folder: str, at_s: float) -> AsyncIterator[EvidenceFile]:
+        """Have the live worker keep evidence. Raises NotConnected."""
+        if self._live is None:
+            raise NotConnected("the vision worker does not run")
+        limit_s = self._options.clip_after + _EVIDENCE_LIMIT_S
+        async for file in self._live.keep(order, folder, at_s, limit_s):
+            yield file
 
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
-from models.bundle import Bundle, ClassifierSpec, DetectorSpec, Limits
-from models.detection import Box, Detection, Offer, Person, Wearing
+from models.bundle import Bundle, ClassifierSpec, GoldenCase, Limits
+from models.detection import Box, Detection, Offer, Wearing
+from models.feeding import Array, fit, tensor
+from models.feeding import Picture as Picture
+from models.finding import Detector, whole_persons
+from models.gear import ON_HEAD, fold
 from models.geometry import iou
-from models.layouts import decode
-from models.vocabulary import Gear
+from models.labels import meanings
+from models.running import ModelFault, Network
+from models.vocabulary import Gear, Meaning, Thing
 
-Picture = npt.NDArray[np.uint8]
-"""height x width x 3, BGR."""
 Session = Any
 
 _EDGE_PX = 2.0
 _LEAST_WIDTH_PX = 8.0
-_ON_HEAD = frozenset((Gear.HELMET, Gear.MASK, Gear.GOGGLES))
 
 
 def open_session(path: str) -> Session:
@@ -34,67 +36,55 @@ def open_session(path: str) -> Session:
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def fit(picture: Picture, width: int, height: int, pad: int, shrink: int = cv2.INTER_LINEAR) -> tuple[Picture, float]:
-    """Letterbox into the upper left corner of ``width`` x ``height``; return it and the zoom."""
-    zoom = min(height / picture.shape[0], width / picture.shape[1])
-    size = (max(1, round(picture.shape[1] * zoom)), max(1, round(picture.shape[0] * zoom)))
-    canvas: Picture = np.full((height, width, 3), pad, np.uint8)
-    canvas[: size[1], : size[0]] = cv2.resize(picture, size, interpolation=shrink if zoom < 1 else cv2.INTER_LINEAR)
-    return canvas, zoom
-
-
-def tensor(picture: Picture) -> npt.NDArray[np.float32]:
-    """Return 1 x 3 x height x width, 0..255."""
-    return picture.transpose(2, 0, 1)[None].astype(np.float32)
-
-
-class Detector:
-    """Finds persons."""
-
-    def __init__(self, session: Session, spec: DetectorSpec) -> None:
-        self._session, self.spec = session, spec
-        self._input = session.get_inputs()[0].name
-
-    def __call__(self, picture: Picture) -> list[Person]:
-        """Return the persons, clipped to the picture."""
-        canvas, zoom = fit(picture, self.spec.width, self.spec.height, self.spec.pad)
-        output = self._session.run(None, {self._input: tensor(canvas)})[0]
-        height, width = picture.shape[:2]
-        found = decode(output, self.spec, zoom)
-        return [Person(person.box.clipped(width, height), person.score) for person in found]
-
-
 class Classifier:
     """Says of a person which equipment is worn."""
 
     def __init__(self, session: Session, spec: ClassifierSpec) -> None:
-        self._session, self.spec = session, spec
-        self._input = session.get_inputs()[0].name
-        self._output = session.get_outputs()[0].name
+        self._network, self.spec = Network(session, spec.file), spec
 
-    def __call__(self, picture: Picture, person: Person) -> Detection:
+    def __call__(self, picture: Picture, person: Detection) -> Detection:
         """Return the person with what can be said; unknown where it is too small or its head is cut off."""
         box = person.box
         if box.height < self.spec.least_height or box.width < _LEAST_WIDTH_PX:
-            return Detection(box, person.score)
+            return person
         shares = self._probabilities(picture, box)
         cut = box.top <= _EDGE_PX
-        gear = {gear: self._wearing(gear, share) for gear, share in shares.items() if not (cut and gear in _ON_HEAD)}
-        return Detection(box, person.score, gear=gear)
+        gear = {gear: self._wearing(gear, share) for gear, share in shares.items() if not (cut and gear in ON_HEAD)}
+        return replace(person, gear={**person.gear, **gear})
 
     def _probabilities(self, picture: Picture, box: Box) -> dict[Gear, float]:
         dx, dy = self.spec.margin * box.width, self.spec.margin * box.height
         left, top = max(0, int(box.left - dx)), max(0, int(box.top - dy))
         crop = picture[top : int(box.bottom + dy), left : int(box.right + dx)]
-        canvas, _ = fit(crop, self.spec.width, self.spec.height, self.spec.pad, cv2.INTER_AREA)
-        output = self._session.run([self._output], {self._input: tensor(canvas)})[0]
-        return dict(zip(self.spec.classes, map(float, output[0]), strict=True))
+        fitted = fit(crop, self.spec, cv2.INTER_AREA)
+        (name, *_), *_ = self._network.inputs
+        return probabilities(self._network({name: tensor(fitted.canvas, self.spec)})[0], self.spec)
 
     def _wearing(self, gear: Gear, share: float) -> Wearing:
         limits = self.spec.limits[gear]
         if share < limits.missing_below:
             return Wearing.MISSING
         return Wearing.WORN if share >= limits.worn_from else Wearing.UNKNOWN
+
+
+def probabilities(output: Array, spec: ClassifierSpec) -> dict[Gear, float]:
+    """Return P(worn) of each piece. Raises ModelFault when the output has another shape or is no probability."""
+    labels = spec.labels if spec.layout == "crop_softmax" else spec.classes
+    if output.shape != (1, len(labels)) or not (output.min() >= -1e-4 and output.max() <= 1 + 1e-4):
+        raise ModelFault(f"{spec.file} gave {list(output.shape)}, not probabilities of [1, {len(labels)}]")
+    if spec.layout == "crop_probabilities":
+        return dict(zip(spec.classes, map(float, output[0]), strict=True))
+    means = meanings(spec.labels, {})
+    return {gear: _share(gear, means, output[0]) for gear in spec.classes}
+
+
+def _share(gear: Gear, means: Sequence[Meaning | None], output: Array) -> float:
+    """Return the probability of worn among what the labels say of this piece."""
+    of_gear = [
+        (item.worn, float(share)) for item, share in zip(means, output, strict=True) if item and item.gear is gear
+    ]
+    total = sum(share for _, share in of_gear)
+    return sum(share for worn, share in of_gear if worn) / total if total > 0 else 0.5
 
 
 class Vision:
@@ -105,8 +95,10 @@ class Vision:
         self.title = bundle.title
         self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure
-        self._detect = Detector(open_session(str(bundle.path(manifest.detector.file))), manifest.detector)
         spec = manifest.classifier
+        self._boxed = manifest.offers.gear - frozenset(spec.classes if spec else ())
+        detector = open_session(str(bundle.path(manifest.detector.file)))
+        self._detect = Detector(detector, manifest.detector, self._boxed)
         self._classify = Classifier(open_session(str(bundle.path(spec.file))), spec) if spec else None
 
     def tune(self, person: float | None, helmet: float | None, vest: float | None) -> None:
@@ -126,12 +118,14 @@ class Vision:
         self._classify.spec = spec
 
     def look(self, picture: Picture, wanted: Callable[[Box], bool] = lambda _: True) -> list[Detection]:
-        """Return every person in the picture; those not ``wanted`` are not judged."""
+        """Return every person and thing in the picture; persons not ``wanted`` are not judged. Raises ModelFault."""
+        height, width = picture.shape[:2]
+        found = fold(whole_persons(self._detect(picture)), self._boxed)
+        inside = [replace(item, box=item.box.clipped(width, height)) for item in found]
         judge = self._classify
-        return [
-            judge(picture, person) if judge and wanted(person.box) else Detection(person.box, person.score)
-            for person in self._detect(picture)
-        ]
+        if judge is None:
+            return inside
+        return [judge(picture, item) if item.thing is Thing.PERSON and wanted(item.box) else item for item in inside]
 
 
 def golden_faults(bundle: Bundle, vision: Vision) -> list[str]:
@@ -142,15 +136,25 @@ def golden_faults(bundle: Bundle, vision: Vision) -> list[str]:
         if picture is None:
             faults.append(f"{case.picture}: is not a picture")
             continue
-        found = [person for person in vision.look(np.asarray(picture, np.uint8)) if person.score >= vision.sure]
-        expected = [Detection(Box(*person.box), 1.0, gear=person.gear) for person in case.persons]
-        faults += [f"{case.picture}: {fault}" for fault in _differences(expected, found)]
+        found = [item for item in vision.look(np.asarray(picture, np.uint8)) if item.score >= vision.sure]
+        faults += [f"{case.picture}: {fault}" for fault in _case_faults(case, found)]
+    return faults
+
+
+def _case_faults(case: GoldenCase, found: Sequence[Detection]) -> list[str]:
+    persons = [Detection(Box(*person.box), 1.0, gear=person.gear) for person in case.persons]
+    faults = _differences(persons, [item for item in found if item.thing is Thing.PERSON])
+    for thing in sorted({item.thing for item in found} | {item.thing for item in case.things} - {Thing.PERSON}):
+        if thing is not Thing.PERSON:
+            expected = [Detection(Box(*item.box), 1.0, thing) for item in case.things if item.thing is thing]
+            faults += _differences(expected, [item for item in found if item.thing is thing])
     return faults
 
 
 def _differences(expected: Sequence[Detection], found: Sequence[Detection]) -> list[str]:
     if len(found) != len(expected):
-        return [f"{len(found)} persons found, not {len(expected)}"]
+        kind = (*expected, *found)[0].thing
+        return [f"{len(found)} {kind}s found, not {len(expected)}"]
     faults: list[str] = []
     for number, person in enumerate(expected, 1):
         match = max(found, key=lambda other: iou(person.box, other.box))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from agent.core.document import suggestion
 from agent.core.durations import Duration
@@ -48,6 +48,14 @@ def _area(points: tuple[Point, ...]) -> float:
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
 
 
+def _privacy(value: object) -> object:
+    if value is False:  # YAML's off
+        return "off"
+    if value not in ("heads", "off"):
+        raise ValueError(f"{value!r} is no privacy; write heads (pixelated in whatever leaves the gateway) or off")
+    return value
+
+
 class ZoneOptions(Options):
     """A part of the picture and the equipment that people in it must wear."""
 
@@ -64,6 +72,11 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
+    privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
+        default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
+    )
+    clip_before: Duration = Field(default=5.0, ge=0, le=30, description="of an alarm, in its clip")
+    clip_after: Duration = Field(default=10.0, ge=0, le=60, description="of an alarm, in its clip")
     person_threshold: float | None = Field(default=None, gt=0, lt=1, description="default: the model's")
     helmet_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")
     vest_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")

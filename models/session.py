@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Instant, Sample, Value
-from agent.core.ports import Clock, Sighting
+from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.redaction import redact
-from models.wire import Message, Report, receive
+from models.wire import Kept, Message, Report, receive
 
 START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
@@ -37,6 +38,7 @@ class CameraSession:
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
+        self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener = asyncio.create_task(self._listen(), name=f"{camera}.stderr")
 
@@ -53,6 +55,8 @@ class CameraSession:
         """Return the facts of the next report; empty for a mere sign of life. Raises NotConnected."""
         async with self._turn:
             message = await self._receive(self._timeout_s)
+            if message.kept is not None and message.kept.order in self._kept:
+                self._kept[message.kept.order].put_nowait(message.kept)
             if message.report is None:
                 return []
             if message.report.proof:
@@ -87,6 +91,28 @@ class CameraSession:
             self._proof = None
             raise NotConnected(f"no golden picture was judged within {PROOF_LIMIT_S:g} s") from error
 
+    async def keep(self, order: str, folder: str, at_s: float, limit_s: float) -> AsyncIterator[EvidenceFile]:
+        """Yield the files of one order. Raises NotConnected when the worker dies, or keeps nothing for ``limit_s``."""
+        assert self._process.stdin is not None
+        if self._process.returncode is not None:
+            raise NotConnected("the vision worker does not run")
+        queue = self._kept.setdefault(order, asyncio.Queue())
+        line = json.dumps({"evidence": {"id": order, "folder": folder, "at_s": at_s}})
+        self._process.stdin.write(line.encode() + b"\n")
+        try:
+            last = False
+            while not last:
+                async with asyncio.timeout(limit_s):
+                    kept = await queue.get()
+                if kept is None:
+                    raise NotConnected("the vision worker ended before the evidence was kept")
+                last = kept.last
+                yield _file(kept)
+        except TimeoutError as error:
+            raise NotConnected(f"the vision worker kept no evidence within {limit_s:g} s") from error
+        finally:
+            del self._kept[order]
+
     async def write(self, point: str, value: Value) -> None:
         """Refuse: a camera has nothing to write."""
         del value
@@ -95,6 +121,8 @@ class CameraSession:
     async def close(self) -> None:
         """Kill the worker."""
         self._keep(None)
+        for queue in self._kept.values():
+            queue.put_nowait(None)
         with suppress(ProcessLookupError):
             self._process.kill()
         with suppress(TimeoutError):
@@ -158,6 +186,11 @@ class CameraSession:
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
         return Sample.good(point, values[name], now)
+
+
+def _file(kept: Kept) -> EvidenceFile:
+    found = (kept.octets, kept.sha256, kept.taken_s, kept.seconds, kept.blurred, kept.model, kept.reason)
+    return EvidenceFile(kept.kind, kept.name, kept.media_type, *found)
 
 
 def _flatten(report: Report) -> dict[str, int]:

@@ -32,16 +32,41 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of evidence that is on the disk, or with ``reason`` why there is none.
+
+    ``order`` is the id of what the agent asked for, and ``last`` tells that nothing more of it comes.
+    ``taken_s`` is monotonic, of a clip its first picture's; ``seconds`` is a clip's length.
+    """
+
+    order: str
+    kind: str
+    name: str = ""
+    media_type: str = ""
+    octets: int = 0
+    sha256: str = ""
+    taken_s: float = 0.0
+    seconds: float = 0.0
+    blurred: bool = False
+    model: str = ""
+    reason: str = ""
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A message and its picture, if there is one. ``report`` is None for Ready and for a mere sign of life."""
+    """A message and its picture, if there is one. ``report`` is None for Ready, Kept and for a mere sign of life."""
 
     report: Report | None
     jpeg: bytes | None = None
+    kept: Kept | None = None
 
 
-def send(out: BinaryIO, report: Report | None, jpeg: bytes = b"") -> None:
+def send(out: BinaryIO, report: Report | None, jpeg: bytes = b"", kept: Kept | None = None) -> None:
     """Write one message; blocks while the reader is behind."""
     header: dict[str, Any] = {"report": asdict(report) if report else None, "blob": len(jpeg)}
+    if kept is not None:
+        header["kept"] = asdict(kept)
     out.write(json.dumps(header).encode() + b"\n" + jpeg)
     out.flush()
 
@@ -54,4 +79,4 @@ async def receive(stream: asyncio.StreamReader) -> Message | None:
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         return None
     report = Report(**header["report"]) if header["report"] else None
-    return Message(report, jpeg or None)
+    return Message(report, jpeg or None, Kept(**header["kept"]) if "kept" in header else None)

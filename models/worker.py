@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -25,14 +26,19 @@ import cv2
 
 from agent.core.errors import ConfigError
 from models.bundle import load_bundle
-from models.capture import Frame, Grabber, Slot
+from models.capture import Frame, Grabber, Picture, Slot
+from models.detection import Box, Detection
 from models.drawing import annotate
 from models.inference import Vision, golden_faults
+from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
+from models.privacy import faces, pixelate
 from models.proof import Proof
+from models.ring import NEIGHBOURS_S, Ring
+from models.running import ModelFault
 from models.scene import Scene
 from models.watch import PictureWatch
-from models.wire import Report, send
+from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
 PICTURES_PER_S = 5.0
@@ -55,6 +61,14 @@ class Worker:
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
         self._proofs: deque[Proof] = deque()
+        self._kept: deque[Kept] = deque()
+        self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
+        self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
+        self._faces: deque[tuple[float, list[Box]]] = deque()
+
+    def keep(self, order: Order) -> None:
+        """Keep evidence, in a thread of its own; may be called from any thread."""
+        self._keeper.order(order)
 
     def prove(self, proof: Proof) -> None:
         """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
@@ -63,6 +77,7 @@ class Worker:
     def run(self) -> None:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
+        self._keeper.start()
         due_s = time.monotonic()
         while True:
             time.sleep(max(0.0, due_s - time.monotonic()))
@@ -73,6 +88,8 @@ class Worker:
             else:
                 self._with_frame(frame)
             self._go_on_proving()
+            while self._kept:
+                send(self._out, None, kept=self._kept.popleft())
 
     def _go_on_proving(self) -> None:
         """Take one look, so that the camera's own pictures wait for one look at most."""
@@ -99,23 +116,40 @@ class Worker:
         self._last_taken_s = frame.taken_s
         fault = self._watch.fault(frame.picture, frame.taken_s)
         if fault:
+            if self._ring.is_due(frame.taken_s):
+                self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
             self._report_blind(fault, frame.taken_s)
         else:
             self._judge(frame)
 
     def _judge(self, frame: Frame) -> None:
         height, width = frame.picture.shape[:2]
-        found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+        try:
+            found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+        except ModelFault as fault:  # no answer is no "nobody there"
+            self._report_blind(str(fault), frame.taken_s)
+            return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
         self._inferred += 1
         self._judged.append(frame.taken_s)
         jpeg = b""
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(frame.picture, judgement, self._options.zones.values())
+            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
         send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+        if self._ring.is_due(frame.taken_s):
+            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _shown(self, frame: Frame, found: Sequence[Detection]) -> Picture:
+        """Return what may leave the gateway: whoever is seen, or was a moment ago, has no face."""
+        if self._options.privacy == "off":
+            return frame.picture
+        self._faces.append((frame.taken_s, list(faces(found))))
+        while self._faces[0][0] < frame.taken_s - NEIGHBOURS_S:
+            self._faces.popleft()
+        return pixelate(frame.picture, [box for _, boxes in self._faces for box in boxes])
 
     def _report_blind(self, why: str, now_s: float) -> None:
         send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters()))
@@ -184,10 +218,14 @@ def main() -> None:
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof."""
+    """Take orders while the agent is there: each line asks for one proof, or for evidence."""
     bundle = load_bundle(options.bundle)
-    for _ in sys.stdin:
-        worker.prove(Proof(bundle, vision, options.watched))
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "evidence" in order:
+            worker.keep(Order.read(order["evidence"]))
+        else:
+            worker.prove(Proof(bundle, vision, options.watched))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,9 @@ class RuleOptions(Options):
     armed: str = Field(default="", description="name of a calendar; outside of it the alarm is suppressed")
     longest_shelf: Duration | None = Field(default=None, ge=0, description="by priority: never, 30min, 8h, 8h; 0 never")
     labels: LabelOptions = LabelOptions()
+    evidence: tuple[str, ...] = Field(
+        default=(), description="cameras that keep a picture and a clip of it, besides those that its inputs come from"
+    )
 
     @field_validator("escalate")
     @classmethod
@@ -165,6 +168,7 @@ class RuleOptions(Options):
                 "escalation": tuple(Escalation(each.after, each.post, each.outputs) for each in self.escalate),
                 "longest_shelf_s": longest_s,
                 "labels": labels,
+                "evidence": self.evidence,
                 **more,
             }
         )

@@ -155,6 +155,11 @@ class _Loader:
             if self._known and self._outputs is not None and output not in self._outputs:
                 hint = suggestion(output, sorted(self._outputs)) or "; the site has none"
                 yield document.fault((*where, *place), f"there is no output {output!r}{hint}")
+        for index, camera in enumerate(options.evidence):
+            if self._known and f"{camera}.camera_ok" not in self._points:
+                cameras = sorted(point[: -len(".camera_ok")] for point in self._points if point.endswith(".camera_ok"))
+                hint = suggestion(camera, cameras) or "; the site has none"
+                yield document.fault((*where, "evidence", index), f"there is no camera {camera!r}{hint}")
         if self._known and options.armed and options.armed not in self._calendars:
             hint = suggestion(options.armed, list(self._calendars)) or "; declare it under 'calendars'"
             yield document.fault((*where, "armed"), f"there is no calendar {options.armed!r}{hint}")

@@ -14,6 +14,7 @@ from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
+from agent.evidence import ItemRow
 from agent.kpi import Answers, Figures
 from agent.reports import RemovalRow
 
@@ -186,6 +187,40 @@ class FakeExplainer:
         }  # fmt: skip
 
 
+class FakeEvidence:
+    """Implements ``EvidenceView``: one picture that everybody may see, and one that only li may."""
+
+    def __init__(self) -> None:
+        self.fault = ""
+        self.jpeg = b"\xff\xd8jpeg"
+        self.sent: list[str] = []
+
+    def rows(self, alarm: str | None, occurrence: str | None) -> list[ItemRow]:
+        kinds = {"annotated": True, "original": False} if alarm in (None, "bare_head") else {}
+        return [
+            {
+                "id": f"e1.gate/{kind}", "kind": kind, "alarm_id": "bare_head", "occurrence_id": "o1", "camera": "gate",
+                "priority": "P2", "media_type": "image/jpeg", "bytes": 6, "sha256": "00", "taken_at": NOW,
+                "seconds": 0.0, "model": "ppe 1.0.0", "blurred": blurred, "expires_at": NOW,
+            }
+            for kind, blurred in kinds.items()
+        ]  # fmt: skip
+
+    async def content(self, id_: str, operator: Operator | None) -> tuple[str, bytes]:
+        if id_ not in ("e1.gate/annotated", "e1.gate/original"):
+            raise KeyError(id_)
+        if self.fault or (id_.endswith("original") and (operator is None or operator.name != "li")):
+            raise NotAllowed(f"{id_} is {self.fault or 'not for you'}")
+        return "image/jpeg", self.jpeg
+
+    def send(self, id_: str) -> int:
+        self.sent.append(id_)
+        return 1
+
+    async def verify(self) -> list[dict[str, str]]:
+        return [{"id": "e1.gate/annotated", "fault": self.fault}, {"id": "e1.gate/original", "fault": ""}]
+
+
 class FakeView:
     """Implements ``GatewayView``; ``done`` holds what people did."""
 
@@ -197,6 +232,7 @@ class FakeView:
             alarm("level.L", "P3", "acknowledged", acknowledged_by="li"),
             alarm("uplink", "P4", "normal"),
         ]
+        self.evidence = FakeEvidence()
         self.operations = FakeOperations(self)
         self.explainer = FakeExplainer()
         self.done: list[tuple[Any, ...]] = []

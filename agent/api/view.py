@@ -10,6 +10,7 @@ from agent.core.model import Operator, Value
 from agent.reports import EscalationRow, RemovalRow
 
 if TYPE_CHECKING:
+    from agent.api.evidence import EvidenceView
     from agent.api.explaining import ExplainingView
     from agent.api.operations import OperationsView
     from agent.api.trials import Trials
@@ -187,6 +188,10 @@ class GatewayView(Protocol):
     @property
     def explainer(self) -> ExplainingView:
         """Who says why an alarm is raised, or not."""
+
+    @property
+    def evidence(self) -> EvidenceView:
+        """Pictures and clips of alarms."""
 
     @property
     def rules(self) -> RulesView:

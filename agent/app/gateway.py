@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, cast
 
+from agent.api.evidence import EvidenceView
 from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
@@ -22,6 +23,7 @@ from agent.app.rulesets.view import Rules
 from agent.core.errors import NotAllowed
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
+from agent.evidence import Evidence
 from agent.journal import Entry
 from agent.outputs import Output
 from agent.version import VERSION
@@ -33,8 +35,9 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets) -> None:
+    def __init__(self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets, evidence: Evidence) -> None:
         self.trials = trials
+        self.evidence: EvidenceView = evidence
         self.config_revision = plan.site.revision
         self.rules: RulesView = Rules(rules)
         self._plan = plan

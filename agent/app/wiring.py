@@ -23,7 +23,9 @@ from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, Instant
-from agent.core.ports import Driver
+from agent.core.ports import Driver, Witness
+from agent.evidence import Evidence
+from agent.evidence.store import EvidenceStore
 from agent.facts import FactTable
 from agent.health import Health
 from agent.journal import Identity, Journal
@@ -83,7 +85,8 @@ class Agent:
             plan.surroundings(),
         )
         self.memories = Memories(self.pipeline, self.journal)
-        self.uplink = Uplink(site.uplink, self.journal, who, clock) if site.uplink else None
+        self.evidence = self._evidence(plan, state / "evidence")
+        self.uplink = Uplink(site.uplink, self.journal, who, clock, self.evidence.attach) if site.uplink else None
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(
             self.pipeline,
@@ -96,7 +99,13 @@ class Agent:
         )
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
-        self.gateway = Gateway(plan, parts, self.trials, self.rules)
+        self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence)
+
+    def _evidence(self, plan: Plan, folder: Path) -> Evidence:
+        cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
+        witnesses = {id_: driver for id_, driver in cameras.items() if isinstance(driver, Witness)}
+        engine = lambda: self.pipeline.engine.definitions  # noqa: E731 - the engine changes with the rules
+        return Evidence(EvidenceStore(folder), plan.site.evidence, witnesses, engine, self.journal, self.clock)
 
     def _bus(self, device: DeviceConfig, driver: Driver, outputs: list[Output]) -> OutputBus:
         point = device.options.heartbeat
@@ -158,6 +167,7 @@ class Agent:
         yield Leaf("figures", self.gateway.operations.run)
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
+        yield Leaf("evidence", self.evidence.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli import journal, opcua, operations, trials
+from agent.cli import evidence, journal, opcua, operations, trials
 from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket
 from agent.cli.asking import telling as _telling
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(opcua.app, name="opcua")
 app.add_typer(journal.app, name="journal")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(rules_commands.app, name="rules")
 
 

@@ -209,6 +209,8 @@ class AlarmDefinition:
     """For the centre: equipment, step, hazard_class, sop … as the rule file has them."""
     rule: str = ""
     """Id of the rule that it is part of."""
+    evidence: tuple[str, ...] = ()
+    """Cameras whose pictures are kept when it is raised, besides those that its inputs come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +377,8 @@ class EventDraft:
     test: bool = False
     rules_revision: str = ""
     """The rules that it happened under; the journal fills it in."""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    """CloudEvents attributes that stand in the place of ``data``: of an event that carries a file."""
 
 
 class Remembered(NamedTuple):

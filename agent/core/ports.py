@@ -177,6 +177,37 @@ class Provable(Protocol):
         """Judge a golden picture with the model at work. Raises NotConnected."""
 
 
+@dataclass(frozen=True)
+class EvidenceFile:
+    """A file of evidence, whole on the disk; with ``reason`` why there is none of this ``kind``.
+
+    ``taken_s`` is monotonic, of a clip its first picture's; ``seconds`` is a clip's length; ``blurred`` tells
+    that nobody's face can be made out.
+    """
+
+    kind: str
+    name: str = ""
+    media_type: str = ""
+    octets: int = 0
+    sha256: str = ""
+    taken_s: float = 0.0
+    seconds: float = 0.0
+    blurred: bool = False
+    model: str = ""
+    reason: str = ""
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """A driver that can keep pictures of what happened: a camera."""
+
+    def keep(self, order: str, folder: str, at_s: float) -> AsyncIterator[EvidenceFile]:
+        """Yield each file as it is written into ``folder``, about the moment ``at_s`` (monotonic seconds).
+
+        ``order`` names the request, and no two are alike. Raises NotConnected when the worker dies or falls silent.
+        """
+
+
 class Facts(Protocol):
     """The newest sample of each point, with staleness applied."""
 

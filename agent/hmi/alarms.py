@@ -119,6 +119,7 @@ def _menu(alarm: dict[str, Any], language: str, doer: Doer) -> None:
         if alarm["longest_shelf_s"]:
             ui.menu_item(f"{say('shelve', language)} …", on_click=doer(alarm, "shelve"))
         ui.menu_item(f"{say('take_out', language)} …", on_click=doer(alarm, "take_out"))
+        ui.menu_item(say("picture", language), on_click=doer(alarm, "picture"))
 
 
 def _button(text: str, handler: Callable[[], Any]) -> ui.button:

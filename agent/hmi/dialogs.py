@@ -61,6 +61,16 @@ async def ask_service(where: ui.element, alarm: dict[str, Any], language: str) -
     return found
 
 
+def show_picture(where: ui.element, alarm: dict[str, Any], there: bool, language: str) -> None:
+    """Show what the camera saw as the alarm was raised."""
+    with where, ui.dialog(value=True) as dialog, _card(alarm, "picture", language).classes("max-w-none w-[60rem]"):
+        if there:
+            ui.image(f"/evidence/{alarm['occurrence']}").classes("w-full").props("no-spinner no-transition")
+        else:
+            ui.label(say("no_evidence", language)).classes("text-xl")
+        ui.button(say("close", language), on_click=dialog.close).props("flat color=white size=lg").classes("self-end")
+
+
 def _card(alarm: dict[str, Any], what: str, language: str) -> ui.card:
     card = ui.card().classes("w-[34rem] gap-3")
     with card:

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from agent.hmi.alarms import draw_alarms, draw_removed, split
-from agent.hmi.dialogs import ask_reason, ask_service, ask_shelf
+from agent.hmi.dialogs import ask_reason, ask_service, ask_shelf, show_picture
 from agent.hmi.figures import draw_figures, flood_text
 from agent.hmi.source import PERIOD_S, Source
 from agent.hmi.texts import say
@@ -192,6 +192,10 @@ class Page:
     def _doer(self, alarm: dict[str, Any], what: str) -> Callable[[], Any]:
         """Return what a button of an alarm does."""
 
+        async def look() -> None:
+            there = await self._source.evidence(alarm["occurrence"]) is not None
+            show_picture(self._dialogs, alarm, there, self._language())
+
         async def do() -> None:
             operator = self._named_operator()
             if not operator:
@@ -201,7 +205,7 @@ class Page:
                 _tell(fault)
             self._update()
 
-        return do
+        return look if what == "picture" else do
 
     async def _act(self, alarm: dict[str, Any], what: str, operator: str) -> str:
         """Ask for what is missing, then act; return why not, or nothing."""

@@ -27,6 +27,11 @@ def run(socket: Path, host: str, port: int) -> None:
         headers = {"Cache-Control": "no-store"}
         return Response(found or b"", 200 if found else 503, headers, "image/jpeg")
 
+    @app.get("/evidence/{occurrence}")
+    async def evidence(occurrence: str) -> Response:
+        found = await source.evidence(occurrence)
+        return Response(found or b"", 200 if found else 404, {"Cache-Control": "no-store"}, "image/jpeg")
+
     @app.get("/healthz")
     def healthz() -> dict[str, bool]:
         return {"ok": True}

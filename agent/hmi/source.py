@@ -60,6 +60,18 @@ class Source:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
+    async def evidence(self, occurrence: str) -> bytes | None:
+        """Return the annotated picture of an alarm's occurrence, None where there is none."""
+        try:
+            rows = await self._get(f"evidence?occurrence={occurrence}")
+            ids = [row["id"] for row in rows if row["kind"] == "annotated"]
+            if not ids:
+                return None
+            async with self._live().get(f"http://agent/v1/evidence/{ids[-1]}") as response:
+                return await response.read() if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
     async def act(self, alarm: str, what: str, operator: str, note: str = "", **more: object) -> str:
         """Acknowledge, shelve, unshelve …: return why not, or nothing."""
         return await self._post(f"alarms/{alarm}/{what}", operator=operator, via="hmi", note=note, **more)

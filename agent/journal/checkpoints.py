@@ -9,7 +9,7 @@ from pathlib import Path
 
 EVERY_BYTES = 4 << 20
 LARGEST_LOG_BYTES = 8 << 20
-"""From here on the writer waits until the log is empty again. The ballast must be larger: on a full disk it takes the log."""
+"""From here on the writer waits until the log is empty. The ballast is larger: on a full disk it takes the log."""
 
 
 class Checkpoints:

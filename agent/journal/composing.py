@@ -34,6 +34,9 @@ class Composer:
 
         Raises TypeError, ValueError, RecursionError for data that is no JSON.
         """
+        if draft.attributes:
+            body = envelope(draft, self._who, lane_seq, previous_hash)
+            return body["id"], encode(body)
         parts = self._template((draft.kind, draft.lane, draft.zone, draft.test, draft.rules_revision, clock_state()))
         wall_ms, mono_ns, time = _moment(draft.at)
         id_ = uuid7(wall_ms)

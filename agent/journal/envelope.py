@@ -57,7 +57,7 @@ def uuid7(wall_ms: int) -> str:
 
 def envelope(draft: EventDraft, who: Identity, lane_seq: int, previous_hash: str) -> dict[str, Any]:
     """Return the envelope; what is known only when it is sent (replayed, age) travels beside it."""
-    return {
+    body: dict[str, Any] = {
         "specversion": SPEC,
         "id": uuid7(int(draft.at.utc.timestamp() * 1000)),
         "source": who.source,
@@ -79,8 +79,8 @@ def envelope(draft: EventDraft, who: Identity, lane_seq: int, previous_hash: str
         "configrev": who.config_revision,
         "rulesrev": draft.rules_revision or who.rules_revision,
         "prevhash": previous_hash,
-        "data": draft.data,
     }
+    return body | (dict(draft.attributes) or {"data": draft.data})
 
 
 def clock_state() -> str:
@@ -98,6 +98,12 @@ def encode(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode(
         errors="replace"
     )
+
+
+def decode(octets: bytes) -> dict[str, Any]:
+    """Return what ``encode`` wrote."""
+    body: dict[str, Any] = json.loads(octets)
+    return body
 
 
 def chain(previous_hash: str, body: bytes) -> str:

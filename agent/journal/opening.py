@@ -26,7 +26,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Set it up. Without secure_delete, or deleting would write as much as was deleted, which a full disk cannot take."""
+    """Set it up. Without secure_delete: it writes as much as is deleted, and a full disk has no room for that."""
     try:
         (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
         for pragma in (

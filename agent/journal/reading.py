@@ -43,6 +43,6 @@ class Reader:
         query = "SELECT seq, hash, body FROM event WHERE seq BETWEEN ? AND ? AND (? IS NULL OR lane = ?) ORDER BY seq"
         for seq, hash_, body in self._db.execute(query, (first, last or (1 << 62), lane, lane)):
             try:
-                yield {**json.loads(body), "journalseq": seq, "hash": hash_}
+                yield {"data": {}, **json.loads(body), "journalseq": seq, "hash": hash_}
             except ValueError:
                 yield {"journalseq": seq, "hash": hash_, "damaged": bytes(body).decode(errors="replace")}

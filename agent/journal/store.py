@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
     def envelope(self) -> dict[str, Any]:
         """Return the envelope, with ``journalseq`` and ``hash``."""
-        return {**json.loads(self.body), "journalseq": self.seq, "hash": self.hash}
+        return {"data": {}, **json.loads(self.body), "journalseq": self.seq, "hash": self.hash}
 
 
 class Store:

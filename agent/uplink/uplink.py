@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +32,8 @@ ANSWER_LIMIT_S = 30.0
 LONGEST_WAIT_S = 5.0
 """Between two attempts to connect: a broker that is back is found soon, and one attempt costs little."""
 _FETCH = 100
+Attach = Callable[[bytes], Awaitable[bytes]]
+"""Returns an event of the evidence lane as it is sent: with the file that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,17 @@ class _Flight:
     resume_s: float = 0.0
     answered_s: float = 0.0
     paced_s: float = 0.0
+    fetched_to: int = 0
+    loaded: dict[int, bytes] = field(default_factory=dict)
+    """By ``seq``: a row of evidence as it is sent, with its file."""
 
 
 class Uplink:
     """Sends what the journal holds. A broker that is away, slow, full or unwilling delays nothing else."""
 
-    def __init__(self, options: UplinkOptions, journal: Journal, who: Identity, clock: Clock) -> None:
+    def __init__(
+        self, options: UplinkOptions, journal: Journal, who: Identity, clock: Clock, attach: Attach | None = None
+    ) -> None:
         self.status = UplinkStatus(False, clock.now().utc)
         self.topic = options.topic.format(site=who.site, gateway=who.gateway, area=who.area)
         self._client_id = options.client_id or f"anshao-{who.gateway}"
@@ -81,6 +88,7 @@ class Uplink:
         self._journal = journal
         self._clock = clock
         self._link: Link | None = None
+        self._attach = attach
 
     async def run(self) -> None:
         """Connect and drain until cancelled."""
@@ -128,6 +136,7 @@ class Uplink:
     async def _turn(self, flight: _Flight) -> None:
         try:
             await self._refill(flight)
+            await self._load(flight)
             self._launch(flight)
             await self._land(flight)
             self._mark(flight)
@@ -135,22 +144,38 @@ class Uplink:
             await asyncio.sleep(1.0)  # the journal tells of it itself; the rows stay where they are
 
     async def _refill(self, flight: _Flight) -> None:
-        if flight.queue or self._now_s() < flight.resume_s:
+        if self._now_s() < flight.resume_s or (flight.queue and not self._may_overtake(flight)):
             return
+        flight.fetched_to = self._journal.last_seq
+        flight.queue.clear()
         away = {row.seq for row in flight.rows.values()} | {row.seq for row in (*flight.taken, *flight.marked)}
         rows = await self._journal.pending(_FETCH + len(away))
         flight.queue.extend(row for row in rows if row.seq not in away)
+
+    def _may_overtake(self, flight: _Flight) -> bool:
+        """Tell whether something may have been journalled that goes before what waits: files take long."""
+        return flight.queue[0].lane == Lane.EVIDENCE and self._journal.last_seq != flight.fetched_to
+
+    async def _load(self, flight: _Flight) -> None:
+        """Read the file that the next row carries, if it does, so that launching waits for no disk."""
+        row = flight.queue[0] if flight.queue else None
+        if row is not None and row.lane == Lane.EVIDENCE and row.seq not in flight.loaded:
+            flight.loaded = {row.seq: await self._attach(row.body) if self._attach is not None else row.body}
 
     def _launch(self, flight: _Flight) -> None:
         while flight.queue and len(flight.rows) < flight.window and self._now_s() >= flight.resume_s:
             row = flight.queue[0]
             replayed = row.seq <= flight.live_after or row.attempts > 0
+            if row.lane == Lane.EVIDENCE and not _may_carry(flight, row):
+                break
             if replayed and row.lane != Lane.ALARM and not self._may_replay(flight):
                 break
             flight.queue.popleft()
             if not flight.rows:
                 flight.answered_s = self._now_s()
-            mid = flight.link.publish(f"{self.topic}/evt/{row.lane}", row.body, self._beside(row, replayed))
+            mid = flight.link.publish(
+                f"{self.topic}/evt/{row.lane}", flight.loaded.get(row.seq, row.body), self._beside(row, replayed)
+            )
             flight.rows[mid] = row
         self.status = replace(self.status, in_flight=len(flight.rows))
 
@@ -230,6 +255,11 @@ class Uplink:
             log.warning("uplink offline", broker=broker, reason=reason)
             self.status = replace(self.status, since=self._clock.now().utc)
         self.status = replace(self.status, online=False, reason=reason, in_flight=0)
+
+
+def _may_carry(flight: _Flight, row: Row) -> bool:
+    """Tell whether a row of evidence is read, and no other is on its way: an alarm waits for one at most."""
+    return row.seq in flight.loaded and not any(each.lane == Lane.EVIDENCE for each in flight.rows.values())
 
 
 def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

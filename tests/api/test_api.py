@@ -153,3 +153,20 @@ async def test_explains_an_alarm(http: aiohttp.ClientSession) -> None:
         404,
         {"error": "there is no 'gas.H'; did you mean 'gas.HH'?"},
     )
+
+
+async def test_evidence(http: aiohttp.ClientSession, view: FakeView) -> None:
+    rows = (await answer(http.get("evidence?alarm=bare_head")))[1]
+    assert [row["kind"] for row in rows] == ["annotated", "original"]
+    assert (await answer(http.get("evidence?alarm=gas.HH")))[1] == []
+    async with http.get("evidence/e1.gate/annotated") as response:
+        assert response.content_type == "image/jpeg" and await response.read() == view.evidence.jpeg
+    assert (await answer(http.get("evidence/e1.gate/original")))[0] == 409
+    assert (await answer(http.post("evidence/e1.gate/original", json={"operator": "wang"})))[0] == 409
+    async with http.post("evidence/e1.gate/original", json={"operator": "li"}) as response:
+        assert await response.read() == view.evidence.jpeg
+    assert await answer(http.post("evidence/e1.gate/annotated/send", json={"operator": "li"})) == (200, {"parts": 1})
+    assert (await answer(http.post("evidence/e1.gate/annotated/send", json={})))[0] == 400
+    assert (await answer(http.get("evidence/e9/clip")))[0] == 404
+    view.evidence.fault = "altered: its sha256 is another"
+    assert (await answer(http.get("evidence/e1.gate/annotated")))[0] == 409

@@ -168,3 +168,18 @@ def test_run_with_a_faulty_site_starts_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "site.yaml:1:1: 'site' is missing; add it" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_evidence_is_listed_exported_sent_and_verified(view: FakeView, tmp_path: Path) -> None:
+    code, text = anshao("evidence", "list")
+    assert code == 0 and "e1.gate/annotated" in text and "pixelated" in text and "shown" in text
+    out = tmp_path / "out.jpg"
+    assert anshao("evidence", "export", "e1.gate/annotated", str(out))[0] == 0
+    assert out.read_bytes() == view.evidence.jpeg
+    assert anshao("evidence", "export", "e1.gate/original", str(out))[0] == 1
+    assert anshao("evidence", "export", "e1.gate/original", str(out), "--original", "--operator", "li")[0] == 0
+    assert anshao("evidence", "send", "e1.gate/annotated")[0] == 0 and view.evidence.sent == ["e1.gate/annotated"]
+    assert anshao("evidence", "verify") == (0, "2 file(s), 0 not sound\n")
+    view.evidence.fault = "missing: the file is gone"
+    code, text = anshao("evidence", "verify")
+    assert code == 1 and "e1.gate/annotated: missing" in text

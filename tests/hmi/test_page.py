@@ -17,6 +17,7 @@ from tests.servers.process import Server, free_port
 from tests.view import NOW, FakeView, alarm
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
+GOLDEN = next((Path(__file__).parents[2] / "models/ppe/golden").glob("*.jpg"))
 _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -51,6 +52,7 @@ async def test_the_page(page: Page, hmi: Server, tmp_path: Path) -> None:
             await page.get_by_text("Alarm gas.HH", exact=True).wait_for()
             await shows_what_matters(page)
             await acknowledging_works(page, view)
+            await the_picture_of_an_alarm_is_shown(page, view)
             await page.reload()
             await until_operator(page, "li")
         await page.get_by_text("NO DATA FROM THE AGENT").wait_for(timeout=6000)
@@ -95,6 +97,17 @@ async def acknowledging_works(page: Page, view: FakeView) -> None:
     who = view.done[0][2]
     assert (who.name, who.via, who.note) == ("li", "hmi", "sent wang to look")
     await dialog.wait_for(state="detached")
+
+
+async def the_picture_of_an_alarm_is_shown(page: Page, view: FakeView) -> None:
+    view.evidence.jpeg = GOLDEN.read_bytes()
+    await page.locator("button", has_text="more_vert").nth(1).click()
+    await page.get_by_text("Picture", exact=True).last.click()
+    image = page.get_by_role("dialog").locator("img")
+    await image.wait_for()
+    await page.wait_for_function("document.querySelector('[role=dialog] img').naturalWidth > 0", timeout=5000)
+    await page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    await image.wait_for(state="detached")
 
 
 async def test_shelf_service_flood_and_figures(page: Page, hmi: Server, tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from agent.core.errors import ConfigError, NotConnected
-from models.bundle import Bundle, DetectorSpec, load_bundle
+from models.bundle import Bundle, load_bundle
 from models.inference import Vision, golden_faults
-from models.layouts import decode
 from models.options import BUNDLED
 from tests.models.cameras import camera
 
@@ -71,7 +69,7 @@ def test_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
 
 def test_an_unknown_layout_is_refused(copy: Path) -> None:
     edit(copy, "layout: boxes_corners", "layout: yolo")
-    assert "'boxes_corners' or 'boxes_centre'" in refusal(copy)
+    assert "'boxes_corners', 'boxes_centre', 'yolo_v8'" in refusal(copy)
 
 
 def test_a_wrong_answer_to_a_golden_case_is_told(copy: Path) -> None:
@@ -86,42 +84,6 @@ async def test_a_camera_with_a_tampered_bundle_does_not_connect(copy: Path) -> N
         file.write(b"x")
     with pytest.raises(NotConnected, match=r"ended with status 1: .*wearing.onnx: is not the file that the manifest"):
         await camera(model=str(copy)).connect()
-
-
-SPEC = DetectorSpec(
-    file="d.onnx",
-    layout="boxes_corners",
-    width=640,
-    height=384,
-    classes=("person", "hat"),
-    person="person",
-    sure=0.5,
-    doubtful=0.3,
-)
-TWO = np.array([[[10, 20, 60, 170, 0.9, 0], [12, 22, 62, 172, 0.8, 0], [300, 20, 350, 170, 0.4, 0.9]]], np.float32)
-
-
-def test_boxes_come_back_in_pixels_of_the_picture_without_doubles() -> None:
-    first, second = decode(TWO, SPEC, 0.5)
-    assert (first.box.left, first.box.bottom, round(first.score, 3)) == (20, 340, 0.9)
-    assert (second.box.left, round(second.score, 3)) == (600, 0.4)
-
-
-def test_centre_boxes_mean_the_same() -> None:
-    centred = TWO.copy()
-    centred[..., 2:4] = TWO[..., 2:4] - TWO[..., :2]
-    centred[..., :2] = TWO[..., :2] + centred[..., 2:4] / 2
-    spec = SPEC.model_copy(update={"layout": "boxes_centre"})
-    assert decode(centred, spec, 1.0) == decode(TWO, SPEC, 1.0)
-
-
-def test_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the detector gave \[1, 6, 3\], not \[1, N, 6\]"):
-        decode(TWO.transpose(0, 2, 1), SPEC, 1.0)
-
-
-def test_nothing_found_is_an_empty_list() -> None:
-    assert decode(np.zeros((1, 5, 6), np.float32), SPEC, 1.0) == []
 
 
 def test_thresholds_of_a_camera_take_the_place_of_the_bundles() -> None:

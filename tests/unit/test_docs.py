@@ -78,7 +78,7 @@ def test_events_md_names_every_action_and_every_field_of_a_transition() -> None:
     raised = Transition("gas.HH", "o", Action.RAISED, alarm.state, alarm.state, Priority.P1, 41.5, now)
     event = alarm_event(raised, alarm, definition, {}, Delays(0.0, 0.0, False))
     assert {str(action) for action in Action} - named == set()
-    assert set(event.data) - named == {"count", "raised_at"}
+    assert set(event.data) - named == {"raised_at"}
 
 
 def commands(document: str) -> list[list[str]]:
