@@ -164,7 +164,10 @@ class CameraOptions(DeviceOptions):
     @property
     def effects(self) -> dict[PictureFault, Effect]:
         """What each fault of the picture does to the facts."""
-        return effects_of(self.mode == "moving", self.trust)
+        found = effects_of(self.mode == "moving", self.trust)
+        if self.zones:
+            return found
+        return {fault: Effect.DEGRADE if effect is Effect.ZONES else effect for fault, effect in found.items()}
 
     @property
     def watched(self) -> dict[str, ZoneOptions]:

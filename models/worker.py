@@ -129,7 +129,7 @@ class Worker:
         if blind:
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
-            self._judge(frame, self._reason(Effect.ZONES) if self._options.zones else "")
+            self._judge(frame, self._reason(Effect.ZONES))
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""

@@ -195,7 +195,15 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     tests = builtin.test_rules(site.self_test is not None, list(site.cameras) if site.proof_test is not None else [])
     buttons = (builtin.button_rule(name, options.point) for name, options in site.buttons.items())
     return chain(
-        devices, modules, certificates, cameras, pictures, outputs, buttons, tests, builtin.gateway_rules(site.uplink is not None)
+        devices,
+        modules,
+        certificates,
+        cameras,
+        pictures,
+        outputs,
+        buttons,
+        tests,
+        builtin.gateway_rules(site.uplink is not None),
     )
 
 
