@@ -24,6 +24,7 @@ ALL = (
     "replay",
     "swap",
     "vision",
+    "trust",
     "idle",
     "latency",
     "kill_campaign",

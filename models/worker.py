@@ -140,7 +140,7 @@ class Worker:
         height, width = frame.picture.shape[:2]
         found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         judgement = self._scene.judge(found, width, height, frame.taken_s)
-        self._empty = not found
+        self._empty = all(item.score < self._vision.sure for item in found)
         self._inferred += 1
         self._judged.append(frame.taken_s)
         jpeg = b""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-FROZEN_S = 9.0
-"""So that it is told within 10 s of the last picture that lived."""
+FROZEN_S = 8.5
+"""So that it is told within 10 s of the last picture that lived, looked at twice a second."""
 _COLUMNS = 160
 """To about so many columns the picture is thinned; not averaged: that would take the noise away."""
 _BLOCK = 8
@@ -20,7 +20,7 @@ _MARGIN = 0.25
 class FrozenWatch:
     """Remembers when each block of the picture last changed.
 
-    It is frozen when for 9 s nothing changed, or only a few blocks in one strip near the upper or lower edge:
+    It is frozen when for 8.5 s nothing changed, or only a few blocks in one strip near the upper or lower edge:
     there a clock is drawn in. A person who walks there alone would be taken for one, but only while not one
     other block of the picture shows a sensor's noise.
     """

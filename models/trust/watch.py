@@ -15,6 +15,8 @@ from models.trust.view import ViewWatch
 
 BLACK_S, COVERED_S, DARK_S = 5.0, 5.0, 60.0
 EVERY_S = 0.5
+PEOPLED_S = 300.0
+"""With people before the camera for so long, its view is judged all the same: it may be turned away from here."""
 SAVE_EVERY_S = 3600.0
 
 
@@ -30,6 +32,7 @@ class TrustWatch:
         self._blurred = self._stands = False
         self._looked_s: float | None = None
         self._saved_s: float | None = None
+        self._empty_s: float | None = None
         self.changed = False
         self._recall(saved)
 
@@ -43,7 +46,9 @@ class TrustWatch:
         if self._looked_s is None or now_s - self._looked_s >= EVERY_S:
             self._looked_s = now_s
             self._stands = self._frozen.is_frozen(picture, now_s)
-            self._look(look_at(picture), now_s, empty)
+            if empty or self._empty_s is None:
+                self._empty_s = now_s
+            self._look(look_at(picture), now_s, empty or now_s - self._empty_s >= PEOPLED_S)
         found = {
             PictureFault.BLACK: self._black.is_on,
             PictureFault.COVERED: self._covered.is_on,
