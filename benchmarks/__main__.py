@@ -25,6 +25,7 @@ ALL = (
     "swap",
     "vision",
     "evidence",
+    "trust",
     "idle",
     "latency",
     "kill_campaign",

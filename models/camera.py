@@ -14,17 +14,23 @@ from agent.core.errors import NotConnected
 from agent.core.model import PointInfo
 from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
-from models.options import CameraOptions
+from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
+from models.trust.faults import WORDS, Effect
 from models.vocabulary import Gear
 from models.wire import LONGEST_LINE
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
 _ROOT = Path(__file__).parent.parent
-_WORDS = {
+_WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
+    "received": "pictures read since the worker started",
+    "replaced": "pictures overtaken by a newer one",
+    "inferred": "pictures judged",
+    "skipped": "pictures too old to be judged",
+    **{str(fault): words for fault, words in WORDS.items()},
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
     "unknown_ppe": "persons whose equipment cannot be judged",
@@ -37,18 +43,27 @@ class CameraDriver:
     def __init__(self, camera: str, options: CameraOptions, clock: Clock) -> None:
         self._camera, self._options, self._clock = camera, options, clock
         self._facts = _facts(options)
+        self._faults = [fault for fault, effect in options.effects.items() if effect is not Effect.IGNORE]
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
 
     @property
     def points(self) -> Sequence[PointInfo]:
-        """camera_ok, fps, and the facts of the whole picture and of each zone."""
-        return [self._info(name) for name in ("camera_ok", "fps", *self._facts)]
+        """What it tells of itself, and the facts of the whole picture and of each zone."""
+        return [self._info(name) for name in ("camera_ok", "fps", *COUNTERS, *self._faults, *self._facts)]
 
     async def connect(self) -> Session:
         """Start a worker and wait until its model is loaded. Raises NotConnected."""
+        options = self._options
         session = CameraSession(
-            await self._start(), self._facts, self._camera, self._options.timeout, self._clock, self._keep
+            await self._start(),
+            self._facts,
+            self._camera,
+            options.timeout,
+            self._clock,
+            self._keep,
+            self._faults,
+            options.memory_mb,
         )
         try:
             await session.ready()
@@ -72,6 +87,12 @@ class CameraDriver:
         async for file in self._live.keep(order, folder, at_s, limit_s):
             yield file
 
+    def accept(self) -> None:
+        """Take what the camera sees now for its right view. Raises NotConnected."""
+        if self._live is None:
+            raise NotConnected("the vision worker does not run")
+        self._live.accept()
+
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
@@ -94,7 +115,12 @@ class CameraDriver:
             )
         except OSError as error:
             raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-        order = {"parent": os.getpid(), "camera": self._options.model_dump(mode="json", exclude_unset=True)}
+        state = self._options.state
+        order = {
+            "parent": os.getpid(),
+            "camera": self._options.model_dump(mode="json", exclude_unset=True),
+            "memory": str(state / f"{self._camera}.json") if state else "",
+        }
         assert process.stdin is not None
         process.stdin.write(json.dumps(order).encode() + b"\n")
         return process

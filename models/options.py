@@ -14,6 +14,7 @@ from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
 from models.redaction import redact
+from models.trust.faults import Effect, PictureFault, effects_of
 from models.vocabulary import Gear, Thing
 
 BUNDLED = Path(__file__).parent
@@ -21,9 +22,11 @@ BUNDLED = Path(__file__).parent
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_TAKEN = frozenset(
-    ("persons", "unknown_ppe", "camera_ok", "fps", "online", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear))
-)
+COUNTERS = ("received", "replaced", "inferred", "skipped")
+"""Pictures since the worker started: read, overtaken by a newer one, judged, too old to be judged."""
+HEALTH = ("camera_ok", "fps", *COUNTERS, *PictureFault, "online")
+"""What a camera tells of itself; its other points are facts of what is before it."""
+_TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
 
 
 Point = tuple[float, float]
@@ -56,6 +59,11 @@ def _privacy(value: object) -> object:
     return value
 
 
+def _state(path: Path | None, info: ValidationInfo) -> Path | None:
+    found = (info.context or {}).get("state")
+    return Path(found) / "cameras" if path is None and found is not None else path
+
+
 class ZoneOptions(Options):
     """A part of the picture and the equipment that people in it must wear."""
 
@@ -66,10 +74,12 @@ class ZoneOptions(Options):
 class CameraOptions(DeviceOptions):
     """One camera. Without zones the whole picture is watched and demands helmet and vest."""
 
-    source: str = Field(min_length=1, repr=False, description="rtsp://, http(s)://, usb:0 or a file")
+    source: str = Field(min_length=1, repr=False, description="rtsp://, http(s)://, usb:0, a file or a folder")
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
+    mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
     fps: float = Field(default=5.0, ge=0.5, le=30, description="pictures judged in one second")
-    loop: bool = Field(default=True, description="play a file again and again")
+    loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
@@ -77,13 +87,20 @@ class CameraOptions(DeviceOptions):
     )
     clip_before: Duration = Field(default=5.0, ge=0, le=30, description="of an alarm, in its clip")
     clip_after: Duration = Field(default=10.0, ge=0, le=60, description="of an alarm, in its clip")
+    trust: dict[PictureFault, Effect] = Field(
+        default_factory=dict, description="what a fault of the picture does, where it is not the default"
+    )
+    memory_mb: int = Field(default=1500, ge=300, description="a worker that takes more is replaced by a new one")
+    state: Annotated[Path | None, AfterValidator(_state)] = Field(
+        default=None, validate_default=True, exclude=True, repr=False, description="set by the site"
+    )
     person_threshold: float | None = Field(default=None, gt=0, lt=1, description="default: the model's")
     helmet_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")
     vest_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")
 
     @property
     def is_file(self) -> bool:
-        """Tell whether the source is a file."""
+        """Tell whether the source is a file or a folder."""
         return "://" not in self.source and _USB.fullmatch(self.source) is None
 
     @property
@@ -99,10 +116,7 @@ class CameraOptions(DeviceOptions):
             return _url(source)
         if source.lower().startswith("usb"):
             return _usb(source)
-        path = _resolve(source, info)
-        if path.is_dir():
-            raise ValueError(f"{source!r} is a folder; name a video file in it, a URL (rtsp://…, http://…) or usb:0")
-        return str(path)
+        return str(_resolve(source, info))
 
     @field_validator("model")
     @classmethod
@@ -128,9 +142,19 @@ class CameraOptions(DeviceOptions):
         return zones
 
     @model_validator(mode="after")
-    def _loop_is_for_files(self) -> Self:
+    def _goes_with_the_source(self) -> Self:
         if "loop" in self.model_fields_set and not self.is_file and not self.loop:
-            raise ValueError("'loop' is for files; leave it out")
+            raise ValueError("'loop' is for files and folders; leave it out")
+        if "transport" in self.model_fields_set and not self.source.lower().startswith("rtsp"):
+            raise ValueError("'transport' is for rtsp:// sources; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _moving_has_no_place(self) -> Self:
+        if self.mode == "moving" and self.zones:
+            raise ValueError("a moving camera has no fixed zones; leave 'zones' out, or 'mode: moving'")
+        if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
+            raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
         return self
 
     @model_validator(mode="after")
@@ -149,6 +173,14 @@ class CameraOptions(DeviceOptions):
     def bundle(self) -> Path:
         """The folder of the model."""
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
+
+    @property
+    def effects(self) -> dict[PictureFault, Effect]:
+        """What each fault of the picture does to the facts."""
+        found = effects_of(self.mode == "moving", self.trust)
+        if self.zones:
+            return found
+        return {fault: Effect.DEGRADE if effect is Effect.ZONES else effect for fault, effect in found.items()}
 
     @property
     def watched(self) -> dict[str, ZoneOptions]:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from math import inf
+from pathlib import Path
+
+import structlog
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Instant, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
+from models.options import COUNTERS
 from models.redaction import redact
 from models.wire import Kept, Message, Report, receive
+
+log = structlog.get_logger(__name__)
 
 START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
 STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
 _LAST_WORDS = 4
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class CameraSession:
@@ -32,9 +41,13 @@ class CameraSession:
         timeout_s: float,
         clock: Clock,
         keep: Callable[[bytes | None], None],
+        faults: Collection[str] = (),
+        memory_mb: float = inf,
     ) -> None:
         self._process, self._facts, self._camera = process, facts, camera
         self._timeout_s, self._clock, self._keep = timeout_s, clock, keep
+        self._faults, self._memory_mb = faults, memory_mb
+        self._advice = ""
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
@@ -62,8 +75,10 @@ class CameraSession:
             if message.report.proof:
                 self._proven(message.report)
                 return []
+            self._refuse_a_glutton()
+            self._advise(message.report.advice)
             batch = self._samples(message.report)
-            if message.jpeg or message.report.blind:
+            if message.jpeg or message.report.whole is None:
                 self._keep(message.jpeg)
             self._latest = {sample.point: sample for sample in batch}
             return batch
@@ -113,6 +128,13 @@ class CameraSession:
         finally:
             del self._kept[order]
 
+    def accept(self) -> None:
+        """Have the worker take what the camera sees now for its right view. Raises NotConnected."""
+        assert self._process.stdin is not None
+        if self._process.returncode is not None or self._process.stdin.is_closing():
+            raise NotConnected("the vision worker does not run")
+        self._process.stdin.write(b'{"accept": true}\n')
+
     async def write(self, point: str, value: Value) -> None:
         """Refuse: a camera has nothing to write."""
         del value
@@ -139,6 +161,21 @@ class CameraSession:
     def _sees(self) -> bool:
         sample = self._latest.get(f"{self._camera}.camera_ok")
         return sample is not None and sample.value is True
+
+    def _advise(self, advice: str) -> None:
+        if advice and advice != self._advice:
+            log.warning("camera's stream is costly", camera=self._camera, advice=advice)
+        self._advice = advice
+
+    def _refuse_a_glutton(self) -> None:
+        """Let a worker end that takes too much memory, before it costs others theirs. Raises NotConnected."""
+        try:
+            pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
+        except (OSError, IndexError):
+            return  # it has just ended, which is told elsewhere
+        used_mb = pages * _PAGE / 1e6
+        if used_mb > self._memory_mb:
+            raise NotConnected(f"the vision worker took {used_mb:.0f} MB of memory, more than memory_mb (killed)")
 
     async def _receive(self, limit_s: float) -> Message:
         assert self._process.stdout is not None
@@ -174,12 +211,19 @@ class CameraSession:
         now = self._clock.now()
         late_s = now.mono_s - report.taken_s
         blind = report.blind or (f"pictures come {late_s:.1f} s late" if late_s > STALE_S else "")
-        batch = [
-            Sample.good(f"{self._camera}.camera_ok", not blind, now),
-            Sample.good(f"{self._camera}.fps", report.fps, now),
-        ]
         values = _flatten(report)
-        return [*batch, *(self._fact(name, values, blind, now) for name in self._facts)]
+        return [*self._health(report, blind, now), *(self._fact(name, values, blind, now) for name in self._facts)]
+
+    def _health(self, report: Report, blind: str, now: Instant) -> Iterator[Sample]:
+        """Yield what the camera tells of itself; without a picture its faults are unknown."""
+        why = blind or report.advice or None
+        yield Sample.good(f"{self._camera}.camera_ok", not blind, now)._replace(reason=why)
+        yield Sample.good(f"{self._camera}.fps", report.fps, now)
+        yield from (Sample.good(f"{self._camera}.{name}", report.counters.get(name, 0), now) for name in COUNTERS)
+        for fault in self._faults:
+            point = f"{self._camera}.{fault}"
+            is_there = fault in report.faults
+            yield Sample.good(point, is_there, now) if report.is_pictured else Sample.bad(point, blind, now)
 
     def _fact(self, name: str, values: Mapping[str, int], blind: str, now: Instant) -> Sample:
         point = f"{self._camera}.{name}"

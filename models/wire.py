@@ -27,6 +27,12 @@ class Report:
     whole: dict[str, int] | None = None
     zones: dict[str, dict[str, int]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    """What is wrong with the picture (models.trust.faults), also what does not blind."""
+    is_pictured: bool = True
+    """False while there is no picture that ``faults`` could be about."""
+    advice: str = ""
+    """What would be better about the stream, in words."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
 

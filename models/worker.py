@@ -16,11 +16,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
-# Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
+# Before anything loads the libraries: no telemetry; a USB camera that gives nothing for 3 s is lost.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|analyzeduration;2000000"
+os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "3"
 
 import cv2
 
@@ -37,12 +39,16 @@ from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Scene
-from models.watch import PictureWatch
+from models.trust.faults import WORDS, Effect, PictureFault
+from models.trust.memory import Memory
+from models.trust.watch import TrustWatch
 from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
 PICTURES_PER_S = 5.0
 _PAUSE_S = 0.5
+_STUCK_S = 5.0
+"""Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
 _RATE_WINDOW_S = 5.0
 _NICE = 5
 _PR_SET_PDEATHSIG = 1
@@ -51,11 +57,15 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """Judges the newest frame at the asked pace and reports; says so when it is blind."""
 
-    def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO) -> None:
+    def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure)
-        self._watch = PictureWatch()
+        self._memory, self._effects = memory, options.effects
+        self._trust = TrustWatch(self._effects, options.fps, memory.load())
+        self._accepted = threading.Event()
+        self._faults: frozenset[PictureFault] = frozenset()
+        self._empty = True
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
@@ -74,6 +84,10 @@ class Worker:
         """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
         self._proofs.append(proof)
 
+    def accept(self) -> None:
+        """Take the view as it is now for the right one; may be called from any thread."""
+        self._accepted.set()
+
     def run(self) -> None:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
@@ -90,6 +104,14 @@ class Worker:
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
+            self._remember()
+
+    def _remember(self) -> None:
+        if self._accepted.is_set():
+            self._accepted.clear()
+            self._trust.accept()
+        if self._trust.changed:
+            self._memory.save(self._trust.saved())
 
     def _go_on_proving(self) -> None:
         """Take one look, so that the camera's own pictures wait for one look at most."""
@@ -98,15 +120,20 @@ class Worker:
             now_s = time.monotonic()
             zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
             whole = proof.seen.whole.as_dict()
-            send(self._out, Report("", self._fps(now_s), now_s, whole, zones, self._counters(), proof.name))
+            send(
+                self._out,
+                Report("", self._fps(now_s), now_s, whole, zones, counters=self._counters(), proof=proof.name),
+            )
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
         if now_s - self._last_taken_s < FRESH_S + 1 / self._options.fps:
             send(self._out, None)
             return
+        if now_s - self._slot.turned_s > 4 * self._options.timeout + _STUCK_S:
+            sys.exit("the video library hangs; it begins anew")
         why = self._slot.why or f"no picture for {now_s - self._last_taken_s:.0f} s"
-        self._report_blind(why, now_s)
+        self._report(Report(why, self._fps(now_s), now_s, is_pictured=False))
 
     def _with_frame(self, frame: Frame) -> None:
         if time.monotonic() - frame.taken_s > FRESH_S:
@@ -114,22 +141,29 @@ class Worker:
             self._without_frame()
             return
         self._last_taken_s = frame.taken_s
-        fault = self._watch.fault(frame.picture, frame.taken_s)
-        if fault:
-            if self._ring.is_due(frame.taken_s):
-                self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
-            self._report_blind(fault, frame.taken_s)
+        self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
+        blind = self._reason(Effect.BLIND)
+        if blind:
+            self._ring_blind(frame)
+            self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
-            self._judge(frame)
+            self._judge(frame, self._reason(Effect.ZONES))
 
-    def _judge(self, frame: Frame) -> None:
+    def _reason(self, effect: Effect) -> str:
+        """Return in words the faults that do this to the facts."""
+        return "; ".join(WORDS[fault] for fault in sorted(self._faults) if self._effects[fault] is effect)
+
+    def _judge(self, frame: Frame, blind: str) -> None:
+        """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
         height, width = frame.picture.shape[:2]
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._report_blind(str(fault), frame.taken_s)
+            self._ring_blind(frame)
+            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s))
             return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
+        self._empty = all(item.score < self._vision.sure for item in found)
         self._inferred += 1
         self._judged.append(frame.taken_s)
         jpeg = b""
@@ -138,9 +172,14 @@ class Worker:
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
-        send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+        self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones), jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _ring_blind(self, frame: Frame) -> None:
+        """Keep for a clip what nobody was looked for in."""
+        if self._ring.is_due(frame.taken_s):
+            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
 
     def _shown(self, frame: Frame, found: Sequence[Detection]) -> Picture:
         """Return what may leave the gateway: whoever is seen, or was a moment ago, has no face."""
@@ -151,8 +190,10 @@ class Worker:
             self._faces.popleft()
         return pixelate(frame.picture, [box for _, boxes in self._faces for box in boxes])
 
-    def _report_blind(self, why: str, now_s: float) -> None:
-        send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters()))
+    def _report(self, report: Report, jpeg: bytes = b"") -> None:
+        """Add what every report has."""
+        faults = tuple(sorted(self._faults))
+        send(self._out, replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice), jpeg)
 
     def _fps(self, now_s: float) -> float:
         while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
@@ -167,7 +208,7 @@ class Worker:
             "received": slot.received,
             "replaced": slot.replaced,
             "inferred": self._inferred,
-            "skipped": self._skipped,
+            "skipped": self._skipped + slot.drained,
         }
 
 
@@ -212,18 +253,21 @@ def main() -> None:
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
     send(sys.stdout.buffer, None)
-    worker = Worker(options, vision, sys.stdout.buffer)
+    memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
+    worker = Worker(options, vision, sys.stdout.buffer, memory)
     threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()
     worker.run()
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof, or for evidence."""
+    """Take orders while the agent is there: each line asks for one proof, for evidence, or accepts the view."""
     bundle = load_bundle(options.bundle)
     for line in sys.stdin:
         order = json.loads(line)
         if "evidence" in order:
             worker.keep(Order.read(order["evidence"]))
+        elif "accept" in order:
+            worker.accept()
         else:
             worker.prove(Proof(bundle, vision, options.watched))
 

@@ -14,6 +14,7 @@ from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
+from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
 from agent.kpi import Answers, Figures
 from agent.reports import RemovalRow
@@ -114,6 +115,24 @@ class FakeOperations:
         if row is None:
             raise KeyError(alarm)
         return row
+
+
+class FakeCameras:
+    """Implements ``CamerasView``."""
+
+    def __init__(self, view: FakeView) -> None:
+        self._view = view
+
+    def accept(self, camera: str, operator: Operator) -> None:
+        if camera != "gate":
+            raise KeyError(camera)
+        self._view.done.append(("accept", camera, operator))
+
+    def coverage(self) -> list[CoverageRow]:
+        row: CoverageRow = {
+            "rule": "ppe", "shift": "night", "crew": "crew B", "since": NOW, "minutes": 60, "watched": 45
+        }  # fmt: skip
+        return [row]
 
 
 class FakeTrials:
@@ -234,6 +253,7 @@ class FakeView:
         ]
         self.evidence = FakeEvidence()
         self.operations = FakeOperations(self)
+        self.cameras = FakeCameras(self)
         self.explainer = FakeExplainer()
         self.done: list[tuple[Any, ...]] = []
         self.events_: asyncio.Queue[dict[str, Any]] = asyncio.Queue()

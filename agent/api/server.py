@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
-from agent.api import evidence, explaining, operations, rulesets, trials
+from agent.api import cameras, evidence, explaining, operations, rulesets, trials
 from agent.api.requests import VIEW, Body, read
 from agent.api.view import GatewayView
 from agent.core.document import suggestion
@@ -48,7 +48,15 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
     app[VIEW] = view
     app[rulesets.RULES] = view.rules
     app.add_routes(
-        [*_ROUTES, *operations.ROUTES, *explaining.ROUTES, *rulesets.ROUTES, *trials.ROUTES, *evidence.ROUTES]
+        [
+            *_ROUTES,
+            *cameras.ROUTES,
+            *evidence.ROUTES,
+            *explaining.ROUTES,
+            *operations.ROUTES,
+            *rulesets.ROUTES,
+            *trials.ROUTES,
+        ]
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

@@ -10,6 +10,7 @@ from agent.core.model import Operator, Value
 from agent.reports import EscalationRow, RemovalRow
 
 if TYPE_CHECKING:
+    from agent.api.cameras import CamerasView
     from agent.api.evidence import EvidenceView
     from agent.api.explaining import ExplainingView
     from agent.api.operations import OperationsView
@@ -184,6 +185,10 @@ class GatewayView(Protocol):
     @property
     def operations(self) -> OperationsView:
         """What people do beside acknowledging."""
+
+    @property
+    def cameras(self) -> CamerasView:
+        """What people do with cameras."""
 
     @property
     def explainer(self) -> ExplainingView:

@@ -14,6 +14,7 @@ from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
+from agent.app.cameras import CamerasDesk
 from agent.app.explaining import Explainer
 from agent.app.operations import OperationsDesk
 from agent.app.parts import Parts
@@ -44,6 +45,7 @@ class Gateway:
         self._parts = parts
         self._started = parts.clock.now()
         self.operations = OperationsDesk(parts)
+        self.cameras = CamerasDesk(plan, parts)
         self.explainer = Explainer(parts.pipeline, parts.journal, parts.clock)
         self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -165,6 +165,7 @@ class Agent:
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
+        yield Leaf("coverage", self.gateway.cameras.run)
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)

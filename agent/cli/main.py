@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli import evidence, journal, opcua, operations, trials
+from agent.cli import cameras, evidence, journal, opcua, operations, trials
 from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket
 from agent.cli.asking import telling as _telling
@@ -206,6 +206,7 @@ def replay(
 commands.register(app)
 operations.register(app)
 trials.register(app)
+cameras.register(app)
 
 
 def _print_event(event: dict[str, Any], as_json: bool) -> None:

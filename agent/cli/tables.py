@@ -145,6 +145,29 @@ def _outputs(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
+def cameras(rows: list[dict[str, Any]]) -> Table:
+    """Draw cameras with what is wrong with their pictures."""
+    table = Table("camera", "ok", "fps", "received", "replaced", "inferred", "skipped", "faults", "why", box=None)
+    for row in rows:
+        numbers = [value(row.get(key)) for key in ("fps", "received", "replaced", "inferred", "skipped")]
+        style = "" if row["ok"] and not row["faults"] else _BAD if not row["ok"] else "yellow"
+        table.add_row(row["id"], value(row["ok"]), *numbers, " ".join(row["faults"]), row["reason"], style=style)
+    return table
+
+
+def coverage(rows: list[dict[str, Any]]) -> Table | Text:
+    """Draw the minutes that were watched."""
+    if not rows:
+        return Text("no rule of this site reads a camera, or no minute is over yet")
+    table = Table("shift", "crew", "since", "rule", "watched", "of", box=None, header_style="dim")
+    for row in rows:
+        begin = datetime.fromisoformat(row["since"]).astimezone().strftime("%m-%d %H:%M")
+        share = f"{row['watched']} min ({row['watched'] / row['minutes']:.0%})"
+        style = "" if row["watched"] == row["minutes"] else "yellow"
+        table.add_row(row["shift"] or "day", row["crew"], begin, row["rule"], share, f"{row['minutes']}", style=style)
+    return table
+
+
 def _uplink(row: dict[str, Any] | None) -> Text:
     if row is None:
         return Text("none", style="dim")

@@ -27,7 +27,12 @@ from agent.reports import operator_event
 log = structlog.get_logger(__name__)
 
 TIDY_EVERY_S = 30.0
-_NO_PICTURE = frozenset(("camera_ok", "fps", "online", "proof_failed"))
+_NO_PICTURE = frozenset(
+    (
+        *("camera_ok", "fps", "online", "proof_failed", "received", "replaced", "inferred", "skipped"),
+        *("black", "covered", "blurred", "frozen", "moved", "dark", "slow"),
+    )
+)
 """Points of a camera that tell of the camera, not of what it sees."""
 _EXPECTED = ("snapshot", "annotated", "clip")
 _TRANSITION = "anshao.alarm.transition.v1"

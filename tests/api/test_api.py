@@ -101,6 +101,14 @@ async def test_shelf_and_service(http: aiohttp.ClientSession, view: FakeView) ->
     assert (await answer(http.get("removed")))[1] == []
 
 
+async def test_cameras(http: aiohttp.ClientSession, view: FakeView) -> None:
+    assert await answer(http.post("cameras/gate/accept", json={"operator": "li"})) == (200, {"accepted": "gate"})
+    assert view.done[-2][:2] == ("accept", "gate")
+    assert (await answer(http.post("cameras/gat/accept", json={"operator": "li"})))[0] == 404
+    status, found = await answer(http.get("coverage"))
+    assert status == 200 and (found[0]["rule"], found[0]["watched"], found[0]["minutes"]) == ("ppe", 45, 60)
+
+
 async def test_figures(http: aiohttp.ClientSession) -> None:
     status, found = await answer(http.get("kpi"))
     assert status == 200 and found["spans"].keys() == {"24h", "30d"} and found["crew"] == "crew B"

@@ -108,6 +108,14 @@ def test_what_is_not_permitted_is_said_and_exit_1(view: FakeView) -> None:
     assert anshao("out-of-service", "level.L", "--reason", "x")[0] == 2
 
 
+def test_cameras(view: FakeView) -> None:
+    code, text = anshao("cameras", "accept", "gate", "--reason", "new zones", "--operator", "li")
+    assert code == 0 and text.startswith("gate: its view is learnt anew")
+    assert view.done[0][:2] == ("accept", "gate") and view.done[0][2].note == "new zones"
+    code, text = anshao("cameras", "coverage")
+    assert code == 0 and "night" in text and "45 min (75%)" in text
+
+
 def test_the_figures(view: FakeView) -> None:
     view.operations.floods = [{"zone": "press", "since": "", "raised": 14, "by_priority": {}}]
     code, text = anshao("kpi")

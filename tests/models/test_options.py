@@ -46,13 +46,9 @@ def test_urls_and_usb_stay_as_they_are(source: str) -> None:
             "source: usb0",
             "1:9: 'usb0' is not a USB camera; write usb: and its number, such as usb:0 for /dev/video0",
         ),
-        (
-            "source: .",
-            "1:9: '.' is a folder; name a video file in it, a URL (rtsp://…, http://…) or usb:0",
-        ),
         ("source: usb:0\nmodel: pep", "2:8: there is no model 'pep'; did you mean 'ppe'?"),
         ("source: usb:0\nmodel: ./x", "2:8: './x' is not a model bundle: it has no file manifest.yaml"),
-        ("source: usb:0\nloop: false", "1:1: 'loop' is for files; leave it out"),
+        ("source: usb:0\nloop: false", "1:1: 'loop' is for files and folders; leave it out"),
         (
             "source: usb:0\nzones: {a: {polygon: [[0, 0], [1, 1]]}}",
             "2:22: a polygon needs at least 3 points [x, y], not 2",
