@@ -128,7 +128,7 @@ async def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
 
 def test_a_library_that_does_not_come_back_ends_the_worker() -> None:
     options = CameraOptions(source="rtsp://127.0.0.1/x", timeout=1.0)
-    worker = Worker(options, SimpleNamespace(sure=0.5), BytesIO(), Memory(None, options))  # type: ignore[arg-type]
+    worker = Worker(options, SimpleNamespace(sure=0.5, title="none 1"), BytesIO(), Memory(None, options))  # type: ignore[arg-type]
     worker._last_taken_s -= 60
     worker._without_frame()
     worker._slot.turned_s -= 10

@@ -208,6 +208,7 @@ class Broken:
     """A network that worked when it was loaded, and gives nonsense since."""
 
     sure = 0.5
+    title = "broken 1"
 
     def look(self, _picture: Any, _wanted: Any) -> Any:
         raise ModelFault("detector.onnx gave values that are no numbers (NaN or infinite)")
