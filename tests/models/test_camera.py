@@ -191,5 +191,7 @@ async def test_a_network_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     known = hashlib.sha256((BUNDLED / "ppe/wearing.onnx").read_bytes()).hexdigest()
     other = hashlib.sha256(b"not a network").hexdigest()
     (bundle / "manifest.yaml").write_text(manifest.replace(known, other))
-    with pytest.raises(NotConnected, match=r"ended with status 1: .*/ppe/manifest.yaml:\d+:\d+: wearing.onnx is not an ONNX"):
+    with pytest.raises(
+        NotConnected, match=r"ended with status 1: .*/ppe/manifest.yaml:\d+:\d+: wearing.onnx is not an ONNX"
+    ):
         await camera(model=str(bundle)).connect()
