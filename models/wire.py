@@ -27,6 +27,14 @@ class Report:
     whole: dict[str, int] | None = None
     zones: dict[str, dict[str, int]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    took_ms: float = 0.0
+    """What looking at the picture and judging it took."""
+    model_fault: bool = False
+    """Blind, for the model gave no sound answer."""
+    people: list[dict[str, Any]] | None = None
+    """Not what the camera saw: those whom the worker follows, as a line on stdin asked."""
+    took_over: bool = False
+    """Not what the camera saw: the worker goes on with the people that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
 

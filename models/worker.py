@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -69,10 +69,15 @@ class Worker:
     def keep(self, order: Order) -> None:
         """Keep evidence, in a thread of its own; may be called from any thread."""
         self._keeper.order(order)
+        self._handing: deque[dict[str, Any]] = deque()
 
     def prove(self, proof: Proof) -> None:
         """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
         self._proofs.append(proof)
+
+    def hand(self, order: dict[str, Any]) -> None:
+        """Hand over, or take over, between two pictures; may be called from any thread."""
+        self._handing.append(order)
 
     def run(self) -> None:
         """Work until killed."""
@@ -90,6 +95,7 @@ class Worker:
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
+            self._go_on_handing()
 
     def _go_on_proving(self) -> None:
         """Take one look, so that the camera's own pictures wait for one look at most."""
@@ -98,7 +104,16 @@ class Worker:
             now_s = time.monotonic()
             zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
             whole = proof.seen.whole.as_dict()
-            send(self._out, Report("", self._fps(now_s), now_s, whole, zones, self._counters(), proof.name))
+            send(self._out, Report("", self._fps(now_s), now_s, whole, zones, self._counters(), proof=proof.name))
+
+    def _go_on_handing(self) -> None:
+        while self._handing:
+            order, now_s = self._handing.popleft(), time.monotonic()
+            if "take_over" in order:
+                self._scene.take_over(order["take_over"])
+                send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
+            else:
+                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -123,13 +138,15 @@ class Worker:
             self._judge(frame)
 
     def _judge(self, frame: Frame) -> None:
+        began_s = time.monotonic()
         height, width = frame.picture.shape[:2]
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._report_blind(str(fault), frame.taken_s)
+            self._report_blind(str(fault), frame.taken_s, model_fault=True)
             return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
+        took_ms = round((time.monotonic() - began_s) * 1000, 1)
         self._inferred += 1
         self._judged.append(frame.taken_s)
         jpeg = b""
@@ -138,7 +155,8 @@ class Worker:
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
-        send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+        fps = self._fps(frame.taken_s)
+        send(self._out, Report("", fps, frame.taken_s, whole, zones, self._counters(), took_ms), jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
 
@@ -151,8 +169,8 @@ class Worker:
             self._faces.popleft()
         return pixelate(frame.picture, [box for _, boxes in self._faces for box in boxes])
 
-    def _report_blind(self, why: str, now_s: float) -> None:
-        send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters()))
+    def _report_blind(self, why: str, now_s: float, model_fault: bool = False) -> None:
+        send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters(), model_fault=model_fault))
 
     def _fps(self, now_s: float) -> float:
         while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
@@ -218,14 +236,16 @@ def main() -> None:
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof, or for evidence."""
+    """Take orders while the agent is there: each line asks for one proof, for evidence, or to hand or take over."""
     bundle = load_bundle(options.bundle)
     for line in sys.stdin:
         order = json.loads(line)
         if "evidence" in order:
             worker.keep(Order.read(order["evidence"]))
-        else:
+        elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
+        else:
+            worker.hand(order)
 
 
 if __name__ == "__main__":
