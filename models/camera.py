@@ -35,9 +35,6 @@ _WORDS = {
 }
 
 
-_NO_SECOND = "a USB camera can be opened once only: name the model in site.yaml and restart"
-
-
 @dataclass
 class Vitals:
     """How the model in use fares. ``persons`` is their sum over the ``judged`` pictures."""
@@ -109,8 +106,11 @@ class CameraDriver:
         """
         async with self._swapping:
             options, old = self._with(bundle), self._live
-            if old is None or options.usb_index is not None:
-                raise Refused(_NO_SECOND if old is not None else "the camera is not connected; wait until it is")
+            if old is None:
+                raise Refused("the camera is not connected; wait until it is")
+            if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
+                await self.restart(bundle)
+                return
             new = await self._open(options, _forget)
             try:
                 await new.ready()
@@ -127,6 +127,12 @@ class CameraDriver:
                 old.reports = self.vitals.note
             finally:
                 await new.end()
+
+    async def restart(self, bundle: Path) -> None:
+        """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
+        self.use(bundle)
+        if self._live is not None:
+            await self._live.end()
 
     def _with(self, bundle: Path) -> CameraOptions:
         offered = offered_by(bundle)

@@ -30,7 +30,7 @@ class Rehearsal:
 async def rehearse(folder: Path, limit_s: float = LIMIT_S) -> Rehearsal:
     """Try the bundle in ``folder``. Never raises for what is in it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "models.rehearsal", str(folder.absolute())),
+        *(sys.executable, "-m", "models.rehearsal", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -12,6 +12,7 @@ from agent.reports import EscalationRow, RemovalRow
 if TYPE_CHECKING:
     from agent.api.evidence import EvidenceView
     from agent.api.explaining import ExplainingView
+    from agent.api.modelsets import ModelsView
     from agent.api.operations import OperationsView
     from agent.api.trials import Trials
 
@@ -192,6 +193,10 @@ class GatewayView(Protocol):
     @property
     def rules(self) -> RulesView:
         """The rule sets."""
+
+    @property
+    def models(self) -> ModelsView:
+        """The cameras' models."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

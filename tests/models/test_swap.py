@@ -36,7 +36,7 @@ async def test_no_second_is_missed_and_the_old_worker_goes(tmp_path: Path) -> No
     driver = camera()
     new = bundle(tmp_path / "new")
     async with connected(driver) as session:
-        await read_until(session, lambda facts: sees(facts) and facts["gate.persons"].value)
+        await read_until(session, lambda facts: sees(facts) and bool(facts["gate.persons"].value))
         old_pid, gaps, last_s = session.pid, [], time.monotonic()
         swap = asyncio.create_task(driver.swap(new))
         while not swap.done():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 _STEPS = 10
 _TEMPORARY = ".new-"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Choice:
     def confirmed(self) -> str:
         """The one to start with, or nothing."""
         return self.stack[-1] if self.stack else ""
+
+    def up_to(self, key: str) -> Choice:
+        """Return it without those above ``key``."""
+        return Choice(self.stack[: len(self.stack) - self.stack[::-1].index(key)])
 
     def with_(self, key: str) -> Choice:
         """Return it with another one on top."""
@@ -81,8 +87,10 @@ class ModelStore:
         )
 
     def stage(self, source: Path) -> Bundle:
-        """Copy a bundle's own files to where nobody runs it, and verify the copy. Raises ConfigError."""
+        """Copy a bundle's own files to where nobody runs it, and verify the copy. Raises ConfigError, ValueError."""
         bundle = load_bundle(source)
+        if not _NAME.fullmatch(bundle.manifest.name):
+            raise ValueError(f"{bundle.manifest.name!r} is no name of a model; use letters, digits, _ and -")
         staging = self.folder / "versions" / f"{_TEMPORARY}{bundle.manifest.name}"
         shutil.rmtree(staging, ignore_errors=True)
         for name in ("manifest.yaml", *bundle.manifest.files):
@@ -131,15 +139,17 @@ class ModelStore:
         path.replace(self.folder / "current")
         _sync(self.folder)
 
-    def sound(self, choice: Choice) -> Iterator[str]:
-        """Yield a camera's bundles that are still whole, the confirmed one first."""
+    def sound(self, choice: Choice) -> list[str]:
+        """Return a camera's bundles that are still whole, the confirmed one first."""
+        found = []
         for key in reversed(choice.stack):
             try:
                 load_bundle(self.path(key))
             except (ConfigError, OSError) as error:
                 log.error("a model that ran is damaged", model=key, reason=str(error).splitlines()[0])
                 continue
-            yield key
+            found.append(key)
+        return found
 
     def _same(self, target: Path, staged: Bundle) -> bool:
         with suppress(ConfigError, OSError):
