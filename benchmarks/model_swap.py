@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,7 @@ async def _measure(other: Path) -> list[Row]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    gaps = [later - sooner for sooner, later in zip(good_s, good_s[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(good_s)]
     return [
         row(f"model swap: memory of the agent after {SWAPS} swaps", after[0] - before[0], "MB more", most=10),
         row(f"model swap: memory of the worker after {SWAPS} swaps", after[1] - before[1], "MB more", most=10),

@@ -11,9 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli.asking import REFUSED, AsJson, Socket, telling
+from agent.cli.models_import import add_import
 from agent.client import Client
 
-app = typer.Typer(help="models of the cameras: list, activate, roll back", no_args_is_help=True)
+app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
+add_import(app)
 _LIMIT_S = 180.0
 """A rehearsal and the start of a worker take their time on a slow PC."""
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]

@@ -174,6 +174,8 @@ def test_complaints() -> None:
     assert "takes 70 ms, not 30 ms" in complaint(before, vitals(70, 90))
     assert "0.1 times" in complaint(before, vitals(30, 10))
     assert "6.0 times" in complaint(before, vitals(30, 600))
+    assert complaint(before, Vitals(2, 0, 5)) == complaint(before, Vitals(1, 1)) == "its worker died"
+    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, 5, faults=1))
     assert complaint(vitals(30, 3), vitals(30, 600)) == ""  # too few to compare with
     assert complaint(before, vitals(30, 0, judged=20)) == ""
 

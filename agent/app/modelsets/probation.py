@@ -37,6 +37,8 @@ def complaint(before: Vitals, now: Vitals) -> str:
     """Return what speaks against the model at work, or nothing."""
     if now.starts > 1 or now.failed_starts:
         return "its worker died"
+    if now.faults:
+        return "it gave no sound answer"
     if now.judged >= _FIRST_PICTURES and 0 < SLOWER * before.latency_ms < now.latency_ms:
         return f"a picture takes {now.latency_ms:.0f} ms, not {before.latency_ms:.0f} ms"
     if before.persons < ENOUGH_PERSONS or min(before.judged, now.judged) < ENOUGH_PICTURES:
