@@ -61,6 +61,7 @@ class Worker:
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
         self._proofs: deque[Proof] = deque()
+        self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
         self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
@@ -69,7 +70,6 @@ class Worker:
     def keep(self, order: Order) -> None:
         """Keep evidence, in a thread of its own; may be called from any thread."""
         self._keeper.order(order)
-        self._handing: deque[dict[str, Any]] = deque()
 
     def prove(self, proof: Proof) -> None:
         """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
