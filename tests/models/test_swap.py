@@ -68,7 +68,7 @@ async def test_what_does_not_start_is_refused_and_changes_nothing(tmp_path: Path
 
 
 async def test_a_model_that_cannot_judge_what_is_demanded_is_refused(tmp_path: Path) -> None:
-    blind = bundle(tmp_path / "blind", classifier=None)
+    blind = bundle(tmp_path / "blind", classifier=None, detector={"classes": ["person"]})
     with pytest.raises(Refused, match="cannot judge helmet"):
         await camera().swap(blind)
 
