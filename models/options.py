@@ -78,7 +78,7 @@ class CameraOptions(DeviceOptions):
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
     mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
-    fps: float = Field(default=5.0, ge=0.5, le=30, description="pictures judged in one second")
+    fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")

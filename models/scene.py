@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
+from models.handover import plain, tracks_of
 from models.options import ZoneOptions
 from models.tracking import Track, Tracker
 from models.vocabulary import Gear
@@ -63,6 +65,14 @@ class Scene:
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
         return Judgement(_count(people, self._zones), counts, shown)
+
+    def hand_over(self) -> list[dict[str, Any]]:
+        """Return everybody it follows, as JSON data."""
+        return plain(self._tracker.tracks)
+
+    def take_over(self, people: Sequence[Mapping[str, Any]]) -> None:
+        """Follow those whom another scene of this camera followed. Raises KeyError, TypeError or ValueError."""
+        self._tracker.adopt(tracks_of(people))
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""

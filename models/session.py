@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from contextlib import suppress
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -26,6 +27,8 @@ START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
 STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
+HAND_LIMIT_S = 5.0
+"""A worker looks at its orders after each picture, and at least each half second."""
 _LAST_WORDS = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -48,10 +51,14 @@ class CameraSession:
         self._timeout_s, self._clock, self._keep = timeout_s, clock, keep
         self._faults, self._memory_mb = faults, memory_mb
         self._advice = ""
+        self._counts = False
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
         self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
+        self._people: asyncio.Future[list[dict[str, Any]]] | None = None
+        self.reports: Callable[[Report], None] = _ignore
+        """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener = asyncio.create_task(self._listen(), name=f"{camera}.stderr")
 
@@ -72,9 +79,9 @@ class CameraSession:
                 self._kept[message.kept.order].put_nowait(message.kept)
             if message.report is None:
                 return []
-            if message.report.proof:
-                self._proven(message.report)
+            if self._is_answer(message.report):
                 return []
+            self.reports(message.report)
             self._refuse_a_glutton()
             self._advise(message.report.advice)
             batch = self._samples(message.report)
@@ -135,6 +142,42 @@ class CameraSession:
             raise NotConnected("the vision worker does not run")
         self._process.stdin.write(b'{"accept": true}\n')
 
+    async def follow_up(self, old: CameraSession) -> None:
+        """See, take over whom the worker of ``old`` follows, and see again; ``old`` must be read meanwhile.
+
+        Raises NotConnected when there is nothing to see, or when one of the two does not answer.
+        """
+        await self._until(lambda message: message.report is not None and message.report.counts)
+        people = asyncio.create_task(old.people())
+        while not people.done():
+            await self._receive(self._timeout_s)
+        self._ask({"take_over": people.result()})
+        await self._until(lambda message: message.report is not None and message.report.took_over)
+        await self._until(lambda message: message.report is not None and message.report.counts)
+
+    async def people(self) -> list[dict[str, Any]]:
+        """Return whom the worker follows; somebody must read meanwhile. Raises NotConnected."""
+        self._people = asyncio.get_running_loop().create_future()
+        self._ask({"hand_over": True})
+        try:
+            async with asyncio.timeout(HAND_LIMIT_S):
+                return await self._people
+        except TimeoutError as error:
+            raise NotConnected(f"the worker at work told nobody within {HAND_LIMIT_S:g} s") from error
+
+    @property
+    def is_keeping(self) -> bool:
+        """Tell whether the worker owes evidence, which would go with it."""
+        return bool(self._kept)
+
+    def exchange(self, other: CameraSession) -> None:
+        """Go on with the worker of ``other``, which gets ours; whoever reads here notices nothing."""
+        self._process, other._process = other._process, self._process
+        self._words, other._words = other._words, self._words
+        self._listener, other._listener = other._listener, self._listener
+        if self._proof is not None and not self._proof.done():
+            self._proof.set_exception(NotConnected("the model was swapped meanwhile; prove it again"))
+
     async def write(self, point: str, value: Value) -> None:
         """Refuse: a camera has nothing to write."""
         del value
@@ -143,6 +186,10 @@ class CameraSession:
     async def close(self) -> None:
         """Kill the worker."""
         self._keep(None)
+        await self.end()
+
+    async def end(self) -> None:
+        """Kill the worker, and leave the picture as it is."""
         for queue in self._kept.values():
             queue.put_nowait(None)
         with suppress(ProcessLookupError):
@@ -152,6 +199,26 @@ class CameraSession:
                 await self._process.wait()
         self._listener.cancel()
 
+    async def _until(self, enough: Callable[[Message], bool]) -> None:
+        try:
+            async with asyncio.timeout(START_LIMIT_S):
+                while not enough(await self._receive(self._timeout_s)):
+                    pass
+        except TimeoutError as error:
+            raise NotConnected(f"the new worker judged no picture within {START_LIMIT_S:g} s") from error
+
+    def _ask(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+
+    def _is_answer(self, report: Report) -> bool:
+        """Take what a line on stdin asked for; False for what the camera saw."""
+        if report.proof:
+            self._proven(report)
+        if report.people is not None and self._people is not None and not self._people.done():
+            self._people.set_result(report.people)
+        return bool(report.proof) or report.people is not None or report.took_over
+
     def _proven(self, report: Report) -> None:
         if self._proof is not None and not self._proof.done():
             now, values = self._clock.now(), _flatten(report)
@@ -160,7 +227,7 @@ class CameraSession:
 
     def _sees(self) -> bool:
         sample = self._latest.get(f"{self._camera}.camera_ok")
-        return sample is not None and sample.value is True
+        return sample is not None and sample.value is True and self._counts
 
     def _advise(self, advice: str) -> None:
         if advice and advice != self._advice:
@@ -178,12 +245,17 @@ class CameraSession:
             raise NotConnected(f"the vision worker took {used_mb:.0f} MB of memory, more than memory_mb (killed)")
 
     async def _receive(self, limit_s: float) -> Message:
-        assert self._process.stdout is not None
+        process = self._process
+        assert process.stdout is not None
         try:
             async with asyncio.timeout(limit_s):
-                message = await receive(self._process.stdout)
+                message = await receive(process.stdout)
         except TimeoutError as error:
+            if process is not self._process:
+                return await self._receive(limit_s)
             raise NotConnected(f"the vision worker was silent for {limit_s:g} s (killed)") from error
+        if process is not self._process:
+            return await self._receive(limit_s)  # exchanged meanwhile: what the old worker saw is old
         if message is None:
             raise NotConnected(await self._epitaph())
         return message
@@ -212,7 +284,11 @@ class CameraSession:
         late_s = now.mono_s - report.taken_s
         blind = report.blind or (f"pictures come {late_s:.1f} s late" if late_s > STALE_S else "")
         values = _flatten(report)
-        return [*self._health(report, blind, now), *(self._fact(name, values, blind, now) for name in self._facts)]
+        self._counts = report.counts
+        return [
+            *self._health(report, blind, now),
+            *(self._fact(name, values, blind or report.unsettled, now) for name in self._facts),
+        ]
 
     def _health(self, report: Report, blind: str, now: Instant) -> Iterator[Sample]:
         """Yield what the camera tells of itself; without a picture its faults are unknown."""
@@ -235,6 +311,10 @@ class CameraSession:
 def _file(kept: Kept) -> EvidenceFile:
     found = (kept.octets, kept.sha256, kept.taken_s, kept.seconds, kept.blurred, kept.model, kept.reason)
     return EvidenceFile(kept.kind, kept.name, kept.media_type, *found)
+
+
+def _ignore(report: Report) -> None:
+    del report
 
 
 def _flatten(report: Report) -> dict[str, int]:

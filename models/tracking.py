@@ -92,6 +92,11 @@ class Tracker:
             self._begin(detection, now_s)
         return self.tracks
 
+    def adopt(self, tracks: list[Track]) -> None:
+        """Go on with the people that another tracker followed, in place of its own."""
+        self.tracks = tracks
+        self._next_id = max([self._next_id, *(track.id + 1 for track in tracks)])
+
     def _match(self, free: list[Track], found: list[Detection], closeness: Closeness, now_s: float) -> None:
         """Pair greedily, closest first; paired ones leave both lists."""
         pairs = [(closeness(track.expected(now_s), item.box), track, item) for track in free for item in found]

@@ -27,14 +27,29 @@ class Report:
     whole: dict[str, int] | None = None
     zones: dict[str, dict[str, int]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    unsettled: str = ""
+    """Why the facts do not count yet though the camera sees (models.settling); empty when they do."""
     faults: tuple[str, ...] = ()
     """What is wrong with the picture (models.trust.faults), also what does not blind."""
     is_pictured: bool = True
     """False while there is no picture that ``faults`` could be about."""
     advice: str = ""
     """What would be better about the stream, in words."""
+    took_ms: float = 0.0
+    """What looking at the picture and judging it took."""
+    model_fault: bool = False
+    """Blind, for the model gave no sound answer."""
+    people: list[dict[str, Any]] | None = None
+    """Not what the camera saw: those whom the worker follows, as a line on stdin asked."""
+    took_over: bool = False
+    """Not what the camera saw: the worker goes on with the people that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the facts are what the camera saw."""
+        return self.whole is not None and not self.blind and not self.unsettled
 
 
 @dataclass(frozen=True, slots=True)

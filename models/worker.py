@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Before anything loads the libraries: no telemetry; a USB camera that gives nothing for 3 s is lost.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -39,6 +39,7 @@ from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Scene
+from models.settling import Settling
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
@@ -61,6 +62,7 @@ class Worker:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure)
+        self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
@@ -71,6 +73,7 @@ class Worker:
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
         self._proofs: deque[Proof] = deque()
+        self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
         self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
@@ -88,6 +91,10 @@ class Worker:
         """Take the view as it is now for the right one; may be called from any thread."""
         self._accepted.set()
 
+    def hand(self, order: dict[str, Any]) -> None:
+        """Hand over, or take over, between two pictures; may be called from any thread."""
+        self._handing.append(order)
+
     def run(self) -> None:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
@@ -104,6 +111,7 @@ class Worker:
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
+            self._go_on_handing()
             self._remember()
 
     def _remember(self) -> None:
@@ -124,6 +132,15 @@ class Worker:
                 self._out,
                 Report("", self._fps(now_s), now_s, whole, zones, counters=self._counters(), proof=proof.name),
             )
+
+    def _go_on_handing(self) -> None:
+        while self._handing:
+            order, now_s = self._handing.popleft(), time.monotonic()
+            if "take_over" in order:
+                self._scene.take_over(order["take_over"])
+                send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
+            else:
+                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -155,14 +172,16 @@ class Worker:
 
     def _judge(self, frame: Frame, blind: str) -> None:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
+        began_s = time.monotonic()
         height, width = frame.picture.shape[:2]
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
             self._ring_blind(frame)
-            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s))
+            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
+        took_ms = round((time.monotonic() - began_s) * 1000, 1)
         self._empty = all(item.score < self._vision.sure for item in found)
         self._inferred += 1
         self._judged.append(frame.taken_s)
@@ -172,7 +191,8 @@ class Worker:
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
-        self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones), jpeg)
+        report = Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones, took_ms=took_ms)
+        self._report(replace(report, unsettled=self._settling.look(frame.taken_s)), jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
 
@@ -260,7 +280,7 @@ def main() -> None:
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof, for evidence, or accepts the view."""
+    """Take orders while the agent is there: each line asks for one thing (see models/session.py)."""
     bundle = load_bundle(options.bundle)
     for line in sys.stdin:
         order = json.loads(line)
@@ -268,8 +288,10 @@ def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
             worker.keep(Order.read(order["evidence"]))
         elif "accept" in order:
             worker.accept()
-        else:
+        elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
+        else:
+            worker.hand(order)
 
 
 if __name__ == "__main__":

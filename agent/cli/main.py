@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import cameras, evidence, journal, opcua, operations, trials
+from agent.cli import models as models_commands
 from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket
 from agent.cli.asking import telling as _telling
@@ -28,6 +29,7 @@ app.add_typer(opcua.app, name="opcua")
 app.add_typer(journal.app, name="journal")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(rules_commands.app, name="rules")
+app.add_typer(models_commands.app, name="models")
 
 
 def _duration(text: str) -> float:
