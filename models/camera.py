@@ -27,6 +27,7 @@ _WORDS = {
     "fps": "pictures judged in one second",
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
+    "crossed": "crossings of the line within its time",
     "unknown_ppe": "persons whose equipment cannot be judged",
 }
 
@@ -115,7 +116,7 @@ def _facts(options: CameraOptions) -> list[str]:
     """Name the facts, ``fact`` or ``zone.fact``. What a zone does not demand has no fact: no rule may wait for it."""
     whole = [*_counted(options.demanded), "unknown_ppe"]
     zones = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in _counted(frozenset(zone.demand))]
-    return [*whole, *zones]
+    return [*whole, *zones, *(f"{name}.crossed" for name in options.lines)]
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

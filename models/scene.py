@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from models.behaviours.line import Line
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
-from models.options import ZoneOptions
+from models.options import LineOptions, ZoneOptions
 from models.tracking import Track, Tracker
-from models.vocabulary import Gear
+from models.vocabulary import Gear, Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Count:
     missing: Mapping[Gear, int] = field(default_factory=dict)
     unknown_ppe: int = 0
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, float]:
         """Return the facts by name; equipment that nobody demands has none."""
         missing = {f"no_{gear}": count for gear, count in self.missing.items()}
         return {"persons": self.persons, **missing, "unknown_ppe": self.unknown_ppe}
@@ -37,23 +39,34 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture."""
+    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture.
+
+    ``more`` holds the facts of behaviours by name, ``place.fact``; of those in ``unsure`` the picture may hide some.
+    """
 
     whole: Count
     zones: Mapping[str, Count]
     seen: Sequence[Seen]
+    more: Mapping[str, float] = field(default_factory=dict)
+    unsure: Sequence[str] = ()
 
 
 class Scene:
     """Remembers people between pictures of one camera."""
 
-    def __init__(self, zones: Mapping[str, ZoneOptions], strong_score: float) -> None:
+    def __init__(
+        self,
+        zones: Mapping[str, ZoneOptions],
+        strong_score: float,
+        lines: Mapping[str, LineOptions] = MappingProxyType({}),
+    ) -> None:
         self._zones = zones
+        self._lines = {name: Line(line) for name, line in lines.items()}
         self._tracker = Tracker(strong_score)
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
-        tracks = self._tracker.update(detections, now_s)
+        tracks = self._tracker.update([found for found in detections if found.thing is Thing.PERSON], now_s)
         for track in tracks:
             if track.seen_s == now_s and not track.jumped:
                 self._place(track, width, height)
@@ -62,7 +75,10 @@ class Scene:
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
-        return Judgement(_count(people, self._zones), counts, shown)
+        crossed = {name: line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
+        more = {f"{name}.crossed": count for name, (count, _) in crossed.items()}
+        unsure = [f"{name}.crossed" for name, (_, sure) in crossed.items() if not sure]
+        return Judgement(_count(people, self._zones), counts, shown, more, unsure)
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import suppress
 
 from agent.core.errors import NotConnected, Refused
-from agent.core.model import Instant, Sample, Value
+from agent.core.model import Instant, Quality, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.redaction import redact
 from models.wire import Kept, Message, Report, receive
@@ -18,6 +18,7 @@ START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
 STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
+HIDDEN = "somebody may be where the picture does not show it"
 _LAST_WORDS = 4
 
 
@@ -133,7 +134,9 @@ class CameraSession:
     def _proven(self, report: Report) -> None:
         if self._proof is not None and not self._proof.done():
             now, values = self._clock.now(), _flatten(report)
-            facts = {name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts}
+            facts = {
+                name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts if name in values
+            }
             self._proof.set_result(Sighting(report.proof, tuple(facts.values())))
 
     def _sees(self) -> bool:
@@ -179,13 +182,16 @@ class CameraSession:
             Sample.good(f"{self._camera}.fps", report.fps, now),
         ]
         values = _flatten(report)
-        return [*batch, *(self._fact(name, values, blind, now) for name in self._facts)]
+        return [*batch, *(self._fact(name, values, blind, now, report.unsure) for name in self._facts)]
 
-    def _fact(self, name: str, values: Mapping[str, int], blind: str, now: Instant) -> Sample:
+    def _fact(
+        self, name: str, values: Mapping[str, float], blind: str, now: Instant, unsure: Collection[str]
+    ) -> Sample:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
-        return Sample.good(point, values[name], now)
+        fact = Sample.good(point, values[name], now)
+        return fact._replace(quality=Quality.UNCERTAIN, reason=HIDDEN) if name in unsure else fact
 
 
 def _file(kept: Kept) -> EvidenceFile:
@@ -193,8 +199,8 @@ def _file(kept: Kept) -> EvidenceFile:
     return EvidenceFile(kept.kind, kept.name, kept.media_type, *found)
 
 
-def _flatten(report: Report) -> dict[str, int]:
-    values = dict(report.whole or {})
+def _flatten(report: Report) -> dict[str, float]:
+    values = {**(report.whole or {}), **report.more}
     for zone, count in (report.zones or {}).items():
         values.update({f"{zone}.{fact}": value for fact, value in count.items()})
     return values

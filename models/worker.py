@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import BinaryIO
 
 # Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
@@ -54,7 +55,7 @@ class Worker:
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure)
+        self._scene = Scene(options.watched, vision.sure, options.lines)
         self._watch = PictureWatch()
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
@@ -138,7 +139,9 @@ class Worker:
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
-        send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+        report = Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters())
+        report = replace(report, more=dict(judgement.more), unsure=tuple(judgement.unsure))
+        send(self._out, report, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
 
