@@ -75,6 +75,18 @@ class ZoneOptions(Options):
 
     polygon: Annotated[tuple[Point, ...], AfterValidator(_polygon)]
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
+    loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
+    post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+
+    @property
+    def facts(self) -> list[str]:
+        """The names of the facts that the zone's behaviours give."""
+        asked = {
+            "longest_stay": self.loiter_after is not None,
+            "loitering": self.loiter_after is not None,
+            "absent_for": self.post,
+        }
+        return [fact for fact, is_asked in asked.items() if is_asked]
 
 
 Way = Literal["left_to_right", "right_to_left", "both"]

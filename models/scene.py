@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from models.behaviours import behaviours_of
+from models.behaviours.base import Fact, View
 from models.behaviours.line import Line
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
@@ -62,27 +64,45 @@ class Scene:
     ) -> None:
         self._zones = zones
         self._lines = {name: Line(line) for name, line in lines.items()}
+        self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
         self._tracker = Tracker(strong_score)
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
         tracks = self._tracker.update([found for found in detections if found.thing is Thing.PERSON], now_s)
-        for track in tracks:
-            if track.seen_s == now_s and not track.jumped:
-                self._place(track, width, height)
+        clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
+        for track in clear:
+            self._place(track, width, height)
         people = [(track, self._zones_of(track)) for track in tracks if track.confirmed]
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
-        crossed = {name: line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
-        more = {f"{name}.crossed": count for name, (count, _) in crossed.items()}
-        unsure = [f"{name}.crossed" for name, (_, sure) in crossed.items() if not sure]
+        facts = {f"{name}.crossed": line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
+        facts.update(self._behave(people, clear, width, height, now_s))
+        more = {name: fact.value for name, fact in facts.items()}
+        unsure = [name for name, fact in facts.items() if not fact.sure]
         return Judgement(_count(people, self._zones), counts, shown, more, unsure)
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())
+
+    def _behave(
+        self, people: Sequence[tuple[Track, set[str]]], clear: Sequence[Track], width: int, height: int, now_s: float
+    ) -> dict[str, Fact]:
+        facts: dict[str, Fact] = {}
+        for name, behaviours in self._behaviours.items():
+            inside_now = [
+                track
+                for track in clear
+                if not track.hidden and inside(_feet(track.box, width, height), self._zones[name].polygon)
+            ]
+            present = [track for track, where in people if name in where]
+            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks)
+            for behaviour in behaviours:
+                facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
+        return facts
 
     def _place(self, track: Track, width: int, height: int) -> None:
         feet = _feet(track.box, width, height)

@@ -120,6 +120,11 @@ class Tracker:
             self._begin(detection, now_s)
         return self.tracks
 
+    @property
+    def watched_s(self) -> float:
+        """How long was really watched so far: it stands still while no pictures come."""
+        return self._rhythm.watched_s
+
     def _is_lost(self, track: Track, now_s: float) -> bool:
         limit_s = LINGER_S if track.confirmed and track.posture.lying else max(LOST_S, self._rhythm.patience_s)
         return now_s - track.seen_s > limit_s

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from models.detection import Box
 from models.tracking import Track
-from models.vocabulary import Thing
 
-Facts = Mapping[str, float]
-"""Facts by name: counts of people, seconds, shares."""
+
+class Fact(NamedTuple):
+    """A count or a duration in seconds. One that is not ``sure`` may raise an alarm and clears none."""
+
+    value: float
+    sure: bool = True
+
+
+Facts = Mapping[str, Fact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +25,18 @@ class View:
 
     ``now_s`` is when it was taken (monotonic), ``watched_s`` how long was really watched so far: it stands still
     while the camera is blind. ``people`` are confirmed and stand in the zone, or did when they were last seen;
-    ``things`` are confirmed wherever they are. ``area`` is the zone's in square pixels.
+    ``here`` are those, believed or not, whose feet this very picture shows in the zone; ``tracks`` is everybody.
     """
 
     now_s: float
     watched_s: float
     people: Sequence[Track]
-    things: Mapping[Thing, Sequence[Box]]
-    area: float
-
-    def is_seen(self, track: Track) -> bool:
-        """Tell whether this very picture shows the person clearly enough to say where it is."""
-        return track.seen_s == self.now_s and not track.jumped and not track.hidden
+    here: Sequence[Track]
+    tracks: Sequence[Track]
 
 
 class Behaviour(Protocol):
     """Decides purely in (what it remembers, view); durations come from the view's times."""
 
     def observe(self, view: View) -> Facts:
-        """Take up one picture and return the facts."""
-
-    def is_sure(self, view: View) -> bool:
-        """Tell whether it was watched for long enough: before that, a fact may raise an alarm and clears none."""
+        """Take up one picture and return the facts by name."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from models.behaviours.base import Fact
 from models.options import LineOptions, Point, Way
 from models.tracking import Track
 
@@ -46,7 +47,7 @@ class Line:
         self._options = options
         self.state = LineState()
 
-    def observe(self, tracks: Sequence[Track], width: int, height: int, now_s: float) -> tuple[int, bool]:
+    def observe(self, tracks: Sequence[Track], width: int, height: int, now_s: float) -> Fact:
         """Return the crossings within the window, and whether that is sure: else there may be more.
 
         ``tracks`` are those of the picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic seconds).
@@ -57,7 +58,7 @@ class Line:
                 self.state.walks.pop(track.id, None)
             elif track.seen_s == now_s and not track.hidden:
                 self._follow(track, first, last)
-        return self._count(now_s), self._is_sure(now_s)
+        return Fact(self._count(now_s), self._is_sure(now_s))
 
     def _count(self, now_s: float) -> int:
         since_s, sides = now_s - self._options.within, _SIDES[self._options.counts]

@@ -143,5 +143,5 @@ def test_options_do_not_show_the_password() -> None:
 def test_the_sample_in_the_readme_is_right(tmp_path: Path) -> None:
     text = (BUNDLED / "README.md").read_text().split("```yaml\n")[1].split("```")[0]
     options, faults = Document(str(tmp_path / "site.yaml"), text).read(CameraOptions, ("gate",))
-    assert not faults and options is not None and list(options.zones) == ["walkway"]
+    assert not faults and options is not None and list(options.zones) == ["walkway", "desk"]
     assert list(options.lines) == ["door"] and options.lines["door"].counts == "left_to_right"
