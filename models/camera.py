@@ -37,8 +37,14 @@ _WORDS: dict[str, str] = {
     **{str(fault): words for fault, words in WORDS.items()},
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
+    "crossed": "crossings of the line within its time",
+    "longest_stay": "longest time that one of them is there",
+    "loitering": "persons who are there for longer than they should",
+    "absent_for": "time since somebody was at the post",
     "unknown_ppe": "persons whose equipment cannot be judged",
 }
+
+_UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
 
 
 @dataclass
@@ -57,7 +63,7 @@ class Vitals:
         self.faults += report.model_fault
         if report.whole is not None:
             self.judged += 1
-            self.persons += report.whole["persons"]
+            self.persons += int(report.whole["persons"])
             self.took_ms.append(report.took_ms)
 
     @property
@@ -185,7 +191,7 @@ class CameraDriver:
         stale_s = max(STALE_S, 3 / self._options.fps)
         return PointInfo(
             f"{self._camera}.{name}",
-            unit="1/s" if fact == "fps" else "",
+            unit=_UNITS.get(fact, ""),
             zone=zone or self._options.zone,
             description=_WORDS[fact],
             stale_after_s=stale_s,
@@ -225,7 +231,8 @@ def _facts(options: CameraOptions) -> list[str]:
     """Name the facts, ``fact`` or ``zone.fact``. What a zone does not demand has no fact: no rule may wait for it."""
     whole = [*_counted(options.demanded), "unknown_ppe"]
     zones = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in _counted(frozenset(zone.demand))]
-    return [*whole, *zones]
+    behaviours = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in zone.facts]
+    return [*whole, *zones, *behaviours, *(f"{name}.crossed" for name in options.lines)]
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -36,11 +37,7 @@ Point = tuple[float, float]
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
     if len(points) < 3:
         raise ValueError(f"a polygon needs at least 3 points [x, y], not {len(points)}")
-    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
-    if outside is not None:
-        raise ValueError(
-            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
-        )
+    _inside(points)
     if _area(points) < 1e-4:
         raise ValueError("the polygon has no area; its points lie on one line")
     return points
@@ -49,6 +46,23 @@ def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
 def _area(points: tuple[Point, ...]) -> float:
     pairs = zip(points, (*points[1:], points[0]), strict=True)
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
+
+
+def _line(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(points) != 2:
+        raise ValueError(f"a line has 2 points [x, y], not {len(points)}")
+    _inside(points)
+    if math.dist(*points) < 0.01:
+        raise ValueError("the line's two points are one; draw it from one side of the way to the other")
+    return points
+
+
+def _inside(points: tuple[Point, ...]) -> None:
+    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
+    if outside is not None:
+        raise ValueError(
+            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
+        )
 
 
 def _privacy(value: object) -> object:
@@ -69,6 +83,29 @@ class ZoneOptions(Options):
 
     polygon: Annotated[tuple[Point, ...], AfterValidator(_polygon)]
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
+    loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
+    post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+
+    @property
+    def facts(self) -> list[str]:
+        """The names of the facts that the zone's behaviours give."""
+        asked = {
+            "longest_stay": self.loiter_after is not None,
+            "loitering": self.loiter_after is not None,
+            "absent_for": self.post,
+        }
+        return [fact for fact, is_asked in asked.items() if is_asked]
+
+
+Way = Literal["left_to_right", "right_to_left", "both"]
+
+
+class LineOptions(Options):
+    """A line on the floor. Left and right are the hands of somebody who looks from the first point to the second."""
+
+    points: Annotated[tuple[Point, ...], AfterValidator(_line)]
+    counts: Way = "both"
+    within: Duration = Field(default=5.0, gt=0, le=3600, description="how long a crossing is counted")
 
 
 class CameraOptions(DeviceOptions):
@@ -81,6 +118,7 @@ class CameraOptions(DeviceOptions):
     fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
+    lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
         default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
@@ -140,6 +178,18 @@ class CameraOptions(DeviceOptions):
             if name in _TAKEN:
                 raise ValueError(f"zone {name!r}: the name is taken by a fact of the whole picture; choose another")
         return zones
+
+    @field_validator("lines")
+    @classmethod
+    def _lines(cls, lines: dict[str, LineOptions], info: ValidationInfo) -> dict[str, LineOptions]:
+        for name in lines:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"line {name!r}: a name has letters, digits, _ and - only")
+            if name in _TAKEN:
+                raise ValueError(f"line {name!r}: the name is taken by a fact of the whole picture; choose another")
+            if name in info.data.get("zones", {}):
+                raise ValueError(f"line {name!r}: a zone has that name, and their facts would, too; choose another")
+        return lines
 
     @model_validator(mode="after")
     def _goes_with_the_source(self) -> Self:

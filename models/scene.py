@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from models.behaviours import behaviours_of
+from models.behaviours.base import Fact, View
+from models.behaviours.line import Line
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
 from models.handover import plain, tracks_of
-from models.options import ZoneOptions
+from models.options import LineOptions, ZoneOptions
 from models.tracking import Track, Tracker
-from models.vocabulary import Gear
+from models.vocabulary import Gear, Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Count:
     missing: Mapping[Gear, int] = field(default_factory=dict)
     unknown_ppe: int = 0
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, float]:
         """Return the facts by name; equipment that nobody demands has none."""
         missing = {f"no_{gear}": count for gear, count in self.missing.items()}
         return {"persons": self.persons, **missing, "unknown_ppe": self.unknown_ppe}
@@ -39,32 +43,48 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture."""
+    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture.
+
+    ``more`` holds the facts of behaviours by name, ``place.fact``; of those in ``unsure`` the picture may hide some.
+    """
 
     whole: Count
     zones: Mapping[str, Count]
     seen: Sequence[Seen]
+    more: Mapping[str, float] = field(default_factory=dict)
+    unsure: Sequence[str] = ()
 
 
 class Scene:
     """Remembers people between pictures of one camera."""
 
-    def __init__(self, zones: Mapping[str, ZoneOptions], strong_score: float) -> None:
+    def __init__(
+        self,
+        zones: Mapping[str, ZoneOptions],
+        strong_score: float,
+        lines: Mapping[str, LineOptions] = MappingProxyType({}),
+    ) -> None:
         self._zones = zones
+        self._lines = {name: Line(line) for name, line in lines.items()}
+        self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
         self._tracker = Tracker(strong_score)
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
-        tracks = self._tracker.update(detections, now_s)
-        for track in tracks:
-            if track.seen_s == now_s and not track.jumped:
-                self._place(track, width, height)
+        tracks = self._tracker.update([found for found in detections if found.thing is Thing.PERSON], now_s)
+        clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
+        for track in clear:
+            self._place(track, width, height)
         people = [(track, self._zones_of(track)) for track in tracks if track.confirmed]
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
-        return Judgement(_count(people, self._zones), counts, shown)
+        facts = {f"{name}.crossed": line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
+        facts.update(self._behave(people, clear, width, height, now_s))
+        more = {name: fact.value for name, fact in facts.items()}
+        unsure = [name for name, fact in facts.items() if not fact.sure]
+        return Judgement(_count(people, self._zones), counts, shown, more, unsure)
 
     def hand_over(self) -> list[dict[str, Any]]:
         """Return everybody it follows, as JSON data."""
@@ -77,6 +97,22 @@ class Scene:
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())
+
+    def _behave(
+        self, people: Sequence[tuple[Track, set[str]]], clear: Sequence[Track], width: int, height: int, now_s: float
+    ) -> dict[str, Fact]:
+        facts: dict[str, Fact] = {}
+        for name, behaviours in self._behaviours.items():
+            inside_now = [
+                track
+                for track in clear
+                if not track.hidden and inside(_feet(track.box, width, height), self._zones[name].polygon)
+            ]
+            present = [track for track, where in people if name in where]
+            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks)
+            for behaviour in behaviours:
+                facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
+        return facts
 
     def _place(self, track: Track, width: int, height: int) -> None:
         feet = _feet(track.box, width, height)

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from agent.core.errors import NotConnected, Refused
-from agent.core.model import Instant, Sample, Value
+from agent.core.model import Instant, Quality, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.options import COUNTERS
 from models.redaction import redact
@@ -29,6 +29,7 @@ STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
 HAND_LIMIT_S = 5.0
 """A worker looks at its orders after each picture, and at least each half second."""
+HIDDEN = "somebody may be where the picture does not show it"
 _LAST_WORDS = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -222,7 +223,9 @@ class CameraSession:
     def _proven(self, report: Report) -> None:
         if self._proof is not None and not self._proof.done():
             now, values = self._clock.now(), _flatten(report)
-            facts = {name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts}
+            facts = {
+                name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts if name in values
+            }
             self._proof.set_result(Sighting(report.proof, tuple(facts.values())))
 
     def _sees(self) -> bool:
@@ -287,7 +290,7 @@ class CameraSession:
         self._counts = report.counts
         return [
             *self._health(report, blind, now),
-            *(self._fact(name, values, blind or report.unsettled, now) for name in self._facts),
+            *(self._fact(name, values, blind or report.unsettled, now, report.unsure) for name in self._facts),
         ]
 
     def _health(self, report: Report, blind: str, now: Instant) -> Iterator[Sample]:
@@ -301,11 +304,14 @@ class CameraSession:
             is_there = fault in report.faults
             yield Sample.good(point, is_there, now) if report.is_pictured else Sample.bad(point, blind, now)
 
-    def _fact(self, name: str, values: Mapping[str, int], blind: str, now: Instant) -> Sample:
+    def _fact(
+        self, name: str, values: Mapping[str, float], blind: str, now: Instant, unsure: Collection[str]
+    ) -> Sample:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
-        return Sample.good(point, values[name], now)
+        fact = Sample.good(point, values[name], now)
+        return fact._replace(quality=Quality.UNCERTAIN, reason=HIDDEN) if name in unsure else fact
 
 
 def _file(kept: Kept) -> EvidenceFile:
@@ -317,8 +323,8 @@ def _ignore(report: Report) -> None:
     del report
 
 
-def _flatten(report: Report) -> dict[str, int]:
-    values = dict(report.whole or {})
+def _flatten(report: Report) -> dict[str, float]:
+    values = {**(report.whole or {}), **report.more}
     for zone, count in (report.zones or {}).items():
         values.update({f"{zone}.{fact}": value for fact, value in count.items()})
     return values

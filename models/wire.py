@@ -24,8 +24,8 @@ class Report:
     blind: str
     fps: float
     taken_s: float
-    whole: dict[str, int] | None = None
-    zones: dict[str, dict[str, int]] | None = None
+    whole: dict[str, float] | None = None
+    zones: dict[str, dict[str, float]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
     unsettled: str = ""
     """Why the facts do not count yet though the camera sees (models.settling); empty when they do."""
@@ -45,6 +45,10 @@ class Report:
     """Not what the camera saw: the worker goes on with the people that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
+    more: dict[str, float] = field(default_factory=dict)
+    """Facts of behaviours, by name."""
+    unsure: tuple[str, ...] = ()
+    """Those of ``more`` that may raise an alarm and clear none: somebody may be where the picture does not show it."""
 
     @property
     def counts(self) -> bool:

@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure)
+        self._scene = Scene(options.watched, vision.sure, options.lines)
         self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
@@ -192,6 +192,7 @@ class Worker:
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
         report = Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones, took_ms=took_ms)
+        report = replace(report, more=dict(judgement.more), unsure=tuple(judgement.unsure))
         self._report(replace(report, unsettled=self._settling.look(frame.taken_s)), jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)

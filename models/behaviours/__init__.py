@@ -1,0 +1,18 @@
+"""What people and things do in a zone, each behaviour one small object that gives facts."""
+
+from __future__ import annotations
+
+from models.behaviours.base import Behaviour
+from models.behaviours.post import Post
+from models.behaviours.stay import Stay
+from models.options import ZoneOptions
+
+
+def behaviours_of(zone: ZoneOptions) -> list[Behaviour]:
+    """Return what is watched for in a zone; ``zone.facts`` names what they give."""
+    found: list[Behaviour] = []
+    if zone.loiter_after is not None:
+        found.append(Stay(zone.loiter_after))
+    if zone.post:
+        found.append(Post())
+    return found
