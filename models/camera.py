@@ -16,7 +16,7 @@ from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
 from models.options import CameraOptions
 from models.session import STALE_S, CameraSession
-from models.vocabulary import Gear
+from models.vocabulary import Gear, Thing, fact_of
 from models.wire import LONGEST_LINE
 
 _EVIDENCE_LIMIT_S = 30.0
@@ -27,6 +27,8 @@ _WORDS = {
     "fps": "pictures judged in one second",
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
+    **{fact_of(thing): f"seen of {fact_of(thing)}" for thing in Thing},
+    "vehicle_near": "persons to whom a vehicle is near",
     "crossed": "crossings of the line within its time",
     "longest_stay": "longest time that one of them is there",
     "loitering": "persons who are there for longer than they should",
@@ -122,7 +124,10 @@ def _facts(options: CameraOptions) -> list[str]:
     whole = [*_counted(options.demanded), "unknown_ppe"]
     zones = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in _counted(frozenset(zone.demand))]
     behaviours = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in zone.facts]
-    return [*whole, *zones, *behaviours, *(f"{name}.crossed" for name in options.lines)]
+    things = [
+        f"{zone}{fact_of(thing)}" for zone in ("", *(f"{name}." for name in options.zones)) for thing in options.things
+    ]
+    return [*whole, *zones, *behaviours, *things, *(f"{name}.crossed" for name in options.lines)]
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

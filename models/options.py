@@ -77,6 +77,9 @@ class ZoneOptions(Options):
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
     loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
     post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+    vehicle_within: float | None = Field(
+        default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
+    )
 
     @property
     def facts(self) -> list[str]:
@@ -85,6 +88,7 @@ class ZoneOptions(Options):
             "longest_stay": self.loiter_after is not None,
             "loitering": self.loiter_after is not None,
             "absent_for": self.post,
+            "vehicle_near": self.vehicle_within is not None,
         }
         return [fact for fact, is_asked in asked.items() if is_asked]
 
@@ -109,6 +113,7 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
+    things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
         default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
@@ -192,6 +197,27 @@ class CameraOptions(DeviceOptions):
             raise ValueError(
                 f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
                 "Leave it out of the zones' 'demand', or take a model that can"
+            )
+        return self
+
+    @field_validator("things")
+    @classmethod
+    def _things(cls, things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+        if Thing.PERSON in things:
+            raise ValueError("persons are counted anyway; leave 'person' out")
+        return things
+
+    @model_validator(mode="after")
+    def _things_are_judged(self) -> Self:
+        """Refuse what the model does not look for: a count that is always zero would pass for safety."""
+        offered = offered_by(self.bundle)
+        near = {Thing.VEHICLE for zone in self.zones.values() if zone.vehicle_within is not None}
+        lacking = sorted({*self.things, *near} - offered.things) if offered else []
+        if offered and lacking:
+            known = ", ".join(sorted(offered.things))
+            raise ValueError(
+                f"model {self.model!r} does not look for {', '.join(lacking)}; it offers {known}. "
+                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
             )
         return self
 

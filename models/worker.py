@@ -55,7 +55,7 @@ class Worker:
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure, options.lines)
+        self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
         self._watch = PictureWatch()
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
