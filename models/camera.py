@@ -21,7 +21,7 @@ from models.bundle import offered_by
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
-from models.vocabulary import Gear
+from models.vocabulary import Gear, Thing, fact_of
 from models.wire import LONGEST_LINE, Report
 
 _EVIDENCE_LIMIT_S = 30.0
@@ -37,6 +37,8 @@ _WORDS: dict[str, str] = {
     **{str(fault): words for fault, words in WORDS.items()},
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
+    **{fact_of(thing): f"seen of {fact_of(thing)}" for thing in Thing},
+    "vehicle_near": "persons to whom a vehicle is near",
     "crossed": "crossings of the line within its time",
     "longest_stay": "longest time that one of them is there",
     "loitering": "persons who are there for longer than they should",
@@ -149,7 +151,8 @@ class CameraDriver:
 
     def _with(self, bundle: Path) -> CameraOptions:
         offered = offered_by(bundle)
-        lacking = sorted(self._options.demanded - offered.gear) if offered else []
+        wanted = self._options
+        lacking = sorted((wanted.demanded - offered.gear) | (wanted.looked_for - offered.things)) if offered else []
         if offered is None or lacking:
             raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
         return self._options.model_copy(update={"model": str(bundle)})
@@ -232,7 +235,10 @@ def _facts(options: CameraOptions) -> list[str]:
     whole = [*_counted(options.demanded), "unknown_ppe"]
     zones = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in _counted(frozenset(zone.demand))]
     behaviours = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in zone.facts]
-    return [*whole, *zones, *behaviours, *(f"{name}.crossed" for name in options.lines)]
+    things = [
+        f"{zone}{fact_of(thing)}" for zone in ("", *(f"{name}." for name in options.zones)) for thing in options.things
+    ]
+    return [*whole, *zones, *behaviours, *things, *(f"{name}.crossed" for name in options.lines)]
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

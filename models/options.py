@@ -85,6 +85,9 @@ class ZoneOptions(Options):
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
     loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
     post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+    vehicle_within: float | None = Field(
+        default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
+    )
 
     @property
     def facts(self) -> list[str]:
@@ -93,6 +96,7 @@ class ZoneOptions(Options):
             "longest_stay": self.loiter_after is not None,
             "loitering": self.loiter_after is not None,
             "absent_for": self.post,
+            "vehicle_near": self.vehicle_within is not None,
         }
         return [fact for fact, is_asked in asked.items() if is_asked]
 
@@ -119,6 +123,7 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
+    things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
         default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
@@ -201,8 +206,9 @@ class CameraOptions(DeviceOptions):
 
     @model_validator(mode="after")
     def _moving_has_no_place(self) -> Self:
-        if self.mode == "moving" and self.zones:
-            raise ValueError("a moving camera has no fixed zones; leave 'zones' out, or 'mode: moving'")
+        if self.mode == "moving" and (self.zones or self.lines):
+            place = "zones" if self.zones else "lines"
+            raise ValueError(f"a moving camera has no fixed {place}; leave '{place}' out, or 'mode: moving'")
         if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
             raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
         return self
@@ -216,6 +222,26 @@ class CameraOptions(DeviceOptions):
             raise ValueError(
                 f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
                 "Leave it out of the zones' 'demand', or take a model that can"
+            )
+        return self
+
+    @field_validator("things")
+    @classmethod
+    def _things(cls, things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+        if Thing.PERSON in things:
+            raise ValueError("persons are counted anyway; leave 'person' out")
+        return things
+
+    @model_validator(mode="after")
+    def _things_are_judged(self) -> Self:
+        """Refuse what the model does not look for: a count that is always zero would pass for safety."""
+        offered = offered_by(self.bundle)
+        lacking = sorted(self.looked_for - offered.things) if offered else []
+        if offered and lacking:
+            known = ", ".join(sorted(offered.things))
+            raise ValueError(
+                f"model {self.model!r} does not look for {', '.join(lacking)}; it offers {known}. "
+                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
             )
         return self
 
@@ -242,6 +268,12 @@ class CameraOptions(DeviceOptions):
     def demanded(self) -> frozenset[Gear]:
         """Equipment that is demanded somewhere in the picture."""
         return frozenset(gear for zone in self.watched.values() for gear in zone.demand)
+
+    @property
+    def looked_for(self) -> frozenset[Thing]:
+        """Things beside persons that some fact needs."""
+        near = {Thing.VEHICLE for zone in self.zones.values() if zone.vehicle_within is not None}
+        return frozenset({*self.things, *near})
 
 
 def _url(source: str) -> str:

@@ -10,12 +10,14 @@ from typing import Any
 from models.behaviours import behaviours_of
 from models.behaviours.base import Fact, View
 from models.behaviours.line import Line
+from models.behaviours.things import Things
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
 from models.handover import plain, tracks_of
 from models.options import LineOptions, ZoneOptions
 from models.tracking import Track, Tracker
-from models.vocabulary import Gear, Thing
+from models.vocabulary import Gear, Thing, fact_of
+from models.voting import ENTER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ class Scene:
         zones: Mapping[str, ZoneOptions],
         strong_score: float,
         lines: Mapping[str, LineOptions] = MappingProxyType({}),
+        things: Sequence[Thing] = (),
     ) -> None:
         self._zones = zones
         self._lines = {name: Line(line) for name, line in lines.items()}
+        self._counted, self._things = things, Things()
         self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
         self._tracker = Tracker(strong_score)
 
@@ -75,13 +79,18 @@ class Scene:
         clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
         for track in clear:
             self._place(track, width, height)
+        for track in tracks:
+            if track.seen_s == now_s:
+                track.watch(width, height)
+        things = self._things.update(detections, self._tracker.watched_s)
         people = [(track, self._zones_of(track)) for track in tracks if track.confirmed]
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
         facts = {f"{name}.crossed": line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
-        facts.update(self._behave(people, clear, width, height, now_s))
+        facts.update(self._behave(people, clear, things, (width, height), now_s))
+        facts.update(self._count_things(things, width, height))
         more = {name: fact.value for name, fact in facts.items()}
         unsure = [name for name, fact in facts.items() if not fact.sure]
         return Judgement(_count(people, self._zones), counts, shown, more, unsure)
@@ -98,18 +107,36 @@ class Scene:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())
 
+    def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
+        """Count in the whole picture, and in each zone; before the first votes nobody can say that there is none."""
+        facts: dict[str, Fact] = {}
+        sure = self._tracker.watched_s >= ENTER_S
+        for thing in self._counted:
+            boxes, name = things.get(thing, ()), fact_of(thing)
+            facts[name] = Fact(len(boxes), sure)
+            for zone, options in self._zones.items():
+                if zone:
+                    here = [box for box in boxes if _touches(box, options, width, height)]
+                    facts[f"{zone}.{name}"] = Fact(len(here), sure)
+        return facts
+
     def _behave(
-        self, people: Sequence[tuple[Track, set[str]]], clear: Sequence[Track], width: int, height: int, now_s: float
+        self,
+        people: Sequence[tuple[Track, set[str]]],
+        clear: Sequence[Track],
+        things: Mapping[Thing, Sequence[Box]],
+        size: tuple[int, int],
+        now_s: float,
     ) -> dict[str, Fact]:
         facts: dict[str, Fact] = {}
         for name, behaviours in self._behaviours.items():
             inside_now = [
                 track
                 for track in clear
-                if not track.hidden and inside(_feet(track.box, width, height), self._zones[name].polygon)
+                if not track.hidden and inside(_feet(track.box, *size), self._zones[name].polygon)
             ]
             present = [track for track, where in people if name in where]
-            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks)
+            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks, things)
             for behaviour in behaviours:
                 facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
         return facts
@@ -130,6 +157,12 @@ class Scene:
 def _feet(box: Box, width: int, height: int) -> tuple[float, float]:
     """Return the bottom centre as shares of the picture, just inside it."""
     return box.centre[0] / width, min(box.bottom / height, 0.999)
+
+
+def _touches(box: Box, zone: ZoneOptions, width: int, height: int) -> bool:
+    """Tell whether a thing stands in a zone, or its middle is over it: flames hang, and smoke rises."""
+    middle = (box.centre[0] / width, box.centre[1] / height)
+    return inside(_feet(box, width, height), zone.polygon) or inside(middle, zone.polygon)
 
 
 def _demand(where: set[str], zones: Mapping[str, ZoneOptions]) -> set[Gear]:

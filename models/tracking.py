@@ -43,6 +43,8 @@ class Track:
     zones: dict[str, Presence] = field(default_factory=dict)
     jumped: bool = False
     hidden: bool = False
+    clear: bool = False
+    """Whether the newest picture of it shows all of it, and large enough."""
     posture: Posture = field(default_factory=Posture)
     pace: Pace = field(default_factory=Pace)
 
@@ -82,10 +84,11 @@ class Track:
 
     def watch(self, width: int, height: int) -> None:
         """Take up how it holds itself and how it moves, where the newest picture shows that clearly."""
-        clear = not self.hidden and self.box.length >= LEAST_PX and not is_cut(self.box, width, height)
-        if self.jumped or not clear:
+        whole = not self.hidden and self.box.length >= LEAST_PX and not is_cut(self.box, width, height)
+        self.clear = whole and not self.jumped
+        if not self.clear:
             self.pace.forget()
-        if clear and not self.jumped:
+        else:
             self.posture.observe(self.box, self.seen_s)
             self.pace.observe(self.box, self.seen_s)
 

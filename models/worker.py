@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure, options.lines)
+        self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
         self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.behaviours.base import Behaviour
 from models.behaviours.post import Post
 from models.behaviours.stay import Stay
+from models.behaviours.vehicles import NearVehicle
 from models.options import ZoneOptions
 
 
@@ -15,4 +16,6 @@ def behaviours_of(zone: ZoneOptions) -> list[Behaviour]:
         found.append(Stay(zone.loiter_after))
     if zone.post:
         found.append(Post())
+    if zone.vehicle_within is not None:
+        found.append(NearVehicle(zone.vehicle_within))
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from models.detection import Box
 from models.tracking import Track
+from models.vocabulary import Thing
 
 
 class Fact(NamedTuple):
@@ -26,6 +28,7 @@ class View:
     ``now_s`` is when it was taken (monotonic), ``watched_s`` how long was really watched so far: it stands still
     while the camera is blind. ``people`` are confirmed and stand in the zone, or did when they were last seen;
     ``here`` are those, believed or not, whose feet this very picture shows in the zone; ``tracks`` is everybody.
+    ``things`` are confirmed, wherever they are.
     """
 
     now_s: float
@@ -33,6 +36,11 @@ class View:
     people: Sequence[Track]
     here: Sequence[Track]
     tracks: Sequence[Track]
+    things: Mapping[Thing, Sequence[Box]] = field(default_factory=dict)
+
+    def is_clear(self, track: Track) -> bool:
+        """Tell whether this very picture shows all of the person: not hidden, not cut by the edge, not small."""
+        return track.clear and track.seen_s == self.now_s
 
 
 class Behaviour(Protocol):

@@ -74,6 +74,6 @@ async def test_a_model_that_cannot_judge_what_is_demanded_is_refused(tmp_path: P
 
 
 async def _read(session: object) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         for _ in range(12):
             await session.read()  # type: ignore[attr-defined]
