@@ -38,6 +38,8 @@ _WORDS: dict[str, str] = {
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
     **{fact_of(thing): f"seen of {fact_of(thing)}" for thing in Thing},
+    "lying_still": "persons who lie and do not move",
+    "running": "persons who run",
     "vehicle_near": "persons to whom a vehicle is near",
     "crossed": "crossings of the line within its time",
     "longest_stay": "longest time that one of them is there",
@@ -238,7 +240,7 @@ def _facts(options: CameraOptions) -> list[str]:
     things = [
         f"{zone}{fact_of(thing)}" for zone in ("", *(f"{name}." for name in options.zones)) for thing in options.things
     ]
-    return [*whole, *zones, *behaviours, *things, *(f"{name}.crossed" for name in options.lines)]
+    return list(dict.fromkeys([*whole, *zones, *behaviours, *things, *(f"{name}.crossed" for name in options.lines)]))
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

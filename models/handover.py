@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from models.detection import Box, Wearing
+from models.posture import Posture
 from models.tracking import Track
 from models.vocabulary import Gear
 from models.voting import Ballot, Presence
@@ -22,6 +24,7 @@ def plain(tracks: Sequence[Track]) -> list[dict[str, Any]]:
             "speed": list(track.speed),
             "ballots": {gear: ballot.plain() for gear, ballot in track.ballots.items()},
             "zones": {name: presence.plain() for name, presence in track.zones.items()},
+            "posture": asdict(track.posture),
         }
         for track in tracks
     ]
@@ -38,9 +41,16 @@ def tracks_of(people: Sequence[Mapping[str, Any]]) -> list[Track]:
             (float(person["speed"][0]), float(person["speed"][1])),
             {Gear(gear): _ballot(saved) for gear, saved in person["ballots"].items()},
             {name: Presence(saved["inside"], saved["count"]) for name, saved in person["zones"].items()},
+            posture=_posture(person["posture"]),
         )
         for person in people
     ]
+
+
+def _posture(saved: Mapping[str, Any]) -> Posture:
+    place = Box(**saved["place"]) if saved["place"] else None
+    votes = [(float(at_s), bool(flat)) for at_s, flat in saved["votes"]]
+    return Posture(**{**saved, "place": place, "votes": votes})
 
 
 def _ballot(saved: Mapping[str, Any]) -> Ballot:

@@ -88,6 +88,8 @@ class ZoneOptions(Options):
     vehicle_within: float | None = Field(
         default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
     )
+    still_after: Duration | None = Field(default=None, ge=2, le=3600, description="who lies so long lies still")
+    running_above: float | None = Field(default=None, gt=0, le=10, description="heights per second; walking is below 1")
 
     @property
     def facts(self) -> list[str]:
@@ -97,6 +99,9 @@ class ZoneOptions(Options):
             "loitering": self.loiter_after is not None,
             "absent_for": self.post,
             "vehicle_near": self.vehicle_within is not None,
+            "fallen": self.still_after is not None,
+            "lying_still": self.still_after is not None,
+            "running": self.running_above is not None,
         }
         return [fact for fact, is_asked in asked.items() if is_asked]
 
@@ -231,6 +236,12 @@ class CameraOptions(DeviceOptions):
         if Thing.PERSON in things:
             raise ValueError("persons are counted anyway; leave 'person' out")
         return things
+
+    @model_validator(mode="after")
+    def _running_needs_pictures(self) -> Self:
+        if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
+            raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
+        return self
 
     @model_validator(mode="after")
     def _things_are_judged(self) -> Self:

@@ -89,8 +89,8 @@ class Scene:
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
         facts = {f"{name}.crossed": line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
-        facts.update(self._behave(people, clear, things, (width, height), now_s))
         facts.update(self._count_things(things, width, height))
+        facts.update(self._behave(people, clear, things, (width, height), now_s))
         more = {name: fact.value for name, fact in facts.items()}
         unsure = [name for name, fact in facts.items() if not fact.sure]
         return Judgement(_count(people, self._zones), counts, shown, more, unsure)
@@ -136,7 +136,8 @@ class Scene:
                 if not track.hidden and inside(_feet(track.box, *size), self._zones[name].polygon)
             ]
             present = [track for track, where in people if name in where]
-            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks, things)
+            fallen = [box for box in things.get(Thing.FALLEN, ()) if _touches(box, self._zones[name], *size)]
+            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks, things, fallen)
             for behaviour in behaviours:
                 facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
         return facts

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.core.clock import SystemClock
+from agent.core.model import Quality
 from models.behaviours import behaviours_of
 from models.camera import CameraDriver
 from models.detection import Detection
 from models.options import CameraOptions, ZoneOptions
 from models.scene import Judgement, Scene
+from models.session import HIDDEN
+from tests.models.cameras import camera, connected, read_until
 from tests.models.people import Play, standing, watch
 
 HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
@@ -147,3 +152,18 @@ def test_what_is_asked_of_a_zone_are_its_facts() -> None:
     assert {f"gate.{name}" for name in judged.more} == {f"gate.desk.{fact}" for fact in zone.facts} <= set(points)
     assert points["gate.desk.absent_for"].unit == "s"
     assert not behaviours_of(ZoneOptions(polygon=HALF))
+
+
+async def test_a_live_camera_gives_these_facts_and_says_which_are_uncertain() -> None:
+    zone = {"polygon": [[0, 0.2], [1, 0.2], [1, 1], [0, 1]], "demand": [], "post": True, "loiter_after": "1h"}
+    driver = camera(zones={"yard": zone}, lines={"way": {"points": [[0.5, 1], [0.5, 0]]}})
+    async with connected(driver) as session:
+        facts = await read_until(session, lambda facts: facts["gate.yard.longest_stay"].value not in (None, 0))
+        assert set(facts) == {point.id for point in driver.points}
+        loitering = facts["gate.yard.loitering"]
+        assert (loitering.quality, loitering.value) == (Quality.UNCERTAIN, 0) and loitering.reason == HIDDEN
+        assert facts["gate.yard.absent_for"].quality is Quality.GOOD
+        asked = asyncio.create_task(session.prove())
+        await read_until(session, lambda _: asked.done(), 20.0)
+        proven = {sample.point for sample in asked.result().facts}
+        assert "gate.persons" in proven and "gate.way.crossed" not in proven
