@@ -47,6 +47,11 @@ class Line:
         self._options = options
         self.state = LineState()
 
+    @property
+    def within_s(self) -> float:
+        """How long a crossing is counted."""
+        return self._options.within
+
     def observe(self, tracks: Sequence[Track], width: int, height: int, now_s: float) -> Fact:
         """Return the crossings within the window, and whether that is sure: else there may be more.
 
