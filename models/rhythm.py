@@ -12,6 +12,8 @@ class Rhythm:
 
     def __init__(self) -> None:
         self.watched_s = 0.0
+        self.seeing_s = 0.0
+        """How long was watched since the camera was blind last."""
         self.was_blind = True
         """Whether nothing was seen just before the newest picture."""
         self._last_s: float | None = None
@@ -26,6 +28,7 @@ class Rhythm:
         """Take up a picture taken at ``now_s`` (monotonic) and return the seconds since the one before, 0 for none."""
         passed_s = 0.0 if self._last_s is None else now_s - self._last_s
         self.was_blind = self._last_s is None or passed_s > max(GAP_S, self.patience_s)
+        self.seeing_s = 0.0 if self.was_blind else self.seeing_s + passed_s
         if not self.was_blind:
             self.watched_s += passed_s
         self._last_s, self._step_s = now_s, passed_s

@@ -92,7 +92,7 @@ class Scene:
         facts.update(self._count_things(things, width, height))
         facts.update(self._behave(people, clear, things, (width, height), now_s))
         more = {name: fact.value for name, fact in facts.items()}
-        unsure = [name for name, fact in facts.items() if not fact.sure]
+        unsure = [name for name, fact in facts.items() if not fact.sure or not self._is_settled(name)]
         return Judgement(_count(people, self._zones), counts, shown, more, unsure)
 
     def hand_over(self) -> list[dict[str, Any]]:
@@ -107,17 +107,24 @@ class Scene:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())
 
+    def _is_settled(self, fact: str) -> bool:
+        """Tell whether enough was seen since the last blindness to say that something is not so.
+
+        Until people and things were voted on, none counts yet, and who crossed a line meanwhile was not seen.
+        """
+        line = self._lines.get(fact.removesuffix(".crossed"))
+        return self._tracker.seeing_s >= (line.within_s if line else ENTER_S)
+
     def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
-        """Count in the whole picture, and in each zone; before the first votes nobody can say that there is none."""
+        """Count in the whole picture, and in each zone."""
         facts: dict[str, Fact] = {}
-        sure = self._tracker.watched_s >= ENTER_S
         for thing in self._counted:
             boxes, name = things.get(thing, ()), fact_of(thing)
-            facts[name] = Fact(len(boxes), sure)
+            facts[name] = Fact(len(boxes))
             for zone, options in self._zones.items():
                 if zone:
                     here = [box for box in boxes if _touches(box, options, width, height)]
-                    facts[f"{zone}.{name}"] = Fact(len(here), sure)
+                    facts[f"{zone}.{name}"] = Fact(len(here))
         return facts
 
     def _behave(

@@ -133,6 +133,11 @@ class Tracker:
         """How long was really watched so far: it stands still while no pictures come."""
         return self._rhythm.watched_s
 
+    @property
+    def seeing_s(self) -> float:
+        """How long was watched since the last time without pictures."""
+        return self._rhythm.seeing_s
+
     def _is_lost(self, track: Track, now_s: float) -> bool:
         limit_s = LINGER_S if track.confirmed and track.posture.lying else max(LOST_S, self._rhythm.patience_s)
         return now_s - track.seen_s > limit_s

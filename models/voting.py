@@ -16,6 +16,7 @@ class Ballot:
     """Votes on one piece of equipment of one person.
 
     Missing once >= 60 % of >= 3 votes in 2 s say so; no longer missing once < 30 % of >= 3 votes in 3 s do.
+    Where pictures come too slowly for three votes in 2 s, the last three of 3 s decide.
     Unknown is no vote: a person who cannot be seen well keeps the last judgement.
     """
 
@@ -38,6 +39,8 @@ class Ballot:
 
     def _judge(self, now_s: float) -> Wearing:
         recent = [missing for at_s, missing in self._votes if at_s >= now_s - ENTER_S]
+        if len(recent) < ENTER_VOTES:
+            recent = [missing for _, missing in self._votes][-ENTER_VOTES:]
         if len(recent) >= ENTER_VOTES and sum(recent) >= ENTER_SHARE * len(recent):
             return Wearing.MISSING
         if len(self._votes) < ENTER_VOTES:

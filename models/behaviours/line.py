@@ -34,14 +34,10 @@ class Walk:
 
 @dataclass(slots=True)
 class LineState:
-    """All that a line remembers: ``walks`` by track, ``crossings`` as (when, to which side), oldest first.
-
-    ``since_s`` is when it was first watched: of crossings before it knows nothing.
-    """
+    """All that a line remembers: ``walks`` by track, ``crossings`` as (when, to which side), oldest first."""
 
     walks: dict[int, Walk] = field(default_factory=dict)
     crossings: list[tuple[float, int]] = field(default_factory=list)
-    since_s: float | None = None
 
 
 class Line:
@@ -50,6 +46,11 @@ class Line:
     def __init__(self, options: LineOptions) -> None:
         self._options = options
         self.state = LineState()
+
+    @property
+    def within_s(self) -> float:
+        """How long a crossing is counted."""
+        return self._options.within
 
     def observe(self, tracks: Sequence[Track], width: int, height: int, now_s: float) -> Fact:
         """Return the crossings within the window, and whether that is sure: else there may be more.
@@ -70,14 +71,11 @@ class Line:
         return sum(side in sides for _, side in self.state.crossings)
 
     def _is_sure(self, now_s: float) -> bool:
-        """Who was lost, or hidden, near the line may have crossed it unseen, and so may anybody before the start."""
+        """Who was lost, or hidden, near the line may have crossed it unseen."""
         walks = self.state.walks
         self.state.walks = {name: walk for name, walk in walks.items() if now_s - walk.seen_s <= FORGOTTEN_S}
         lost = [walk for walk in walks.values() if walk.near and walk.seen_s < now_s]
-        if self.state.since_s is None:
-            self.state.since_s = now_s
-        is_long_enough = now_s - self.state.since_s >= self._options.within
-        return is_long_enough and all(now_s - walk.seen_s > self._options.within for walk in lost)
+        return all(now_s - walk.seen_s > self._options.within for walk in lost)
 
     def _follow(self, track: Track, first: Point, last: Point) -> None:
         feet, long = (track.box.centre[0], track.box.bottom), max(track.box.length, 1.0)

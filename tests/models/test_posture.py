@@ -150,3 +150,11 @@ def test_whether_somebody_runs_does_not_depend_on_the_pace_of_pictures(speed: fl
 def test_running_needs_two_pictures_a_second() -> None:
     with pytest.raises(ValueError, match="1 pictures a second do not show who runs; 'fps' must be 2 or more"):
         CameraOptions(source="usb:0", fps=1, zones={"a": ZoneOptions(polygon=WHOLE, running_above=1.5)})
+
+
+def test_a_fall_is_not_surely_over_when_the_camera_sees_again() -> None:
+    watched = scene()
+    watch(watched, falls(4.0), 5.0, 10.0)
+    seen = watch(watched, lambda _: [], 5.0, 130.0, 100.0)
+    assert unsure(seen, "fallen") == [at_s for at_s, _ in seen]
+    assert unsure(seen, "running") == [at_s for at_s, _ in seen if at_s < 102]
