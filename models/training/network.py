@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def _focus(x: list[Tensor]) -> Tensor:
     return torch.cat(corners, 1)
 
 
-_PLAIN = {
+_PLAIN: Mapping[str, Callable[[list[Tensor]], Tensor]] = {
     "Focus": _focus,
     "Sigmoid": lambda x: torch.sigmoid(x[0]),
     "Mul": lambda x: x[0] * x[1],

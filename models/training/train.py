@@ -57,7 +57,7 @@ class Run:
         """Take one step. Return the losses before it."""
         by_class, by_box = loss(self.detector(pictures), labels, labelled, self.centres)
         self.optimiser.zero_grad()
-        (by_class + BOX_WEIGHT * by_box).backward()
+        (by_class + BOX_WEIGHT * by_box).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.detector.parameters(), 10.0)
         self.optimiser.step()
         self.schedule.step()
@@ -71,8 +71,8 @@ class Run:
         share = min(EMA, (1 + self.step) / (10 + self.step))
         for slow, fast in zip(self.average.parameters(), self.detector.parameters(), strict=True):
             slow.mul_(share).add_(fast, alpha=1 - share)
-        for slow, fast in zip(self.average.buffers(), self.detector.buffers(), strict=True):
-            slow.copy_(fast)
+        for kept, now in zip(self.average.buffers(), self.detector.buffers(), strict=True):
+            kept.copy_(now)
 
     def train(self) -> None:
         """Set training mode; the frozen layers keep their BatchNorm's numbers too."""
