@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.asking import REFUSED, AsJson, Socket, telling
+from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, telling
 from agent.cli.models_import import add_import
 from agent.client import Client
 
@@ -19,7 +18,6 @@ add_import(app)
 _LIMIT_S = 180.0
 """A rehearsal and the start of a worker take their time on a slow PC."""
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even while an alarm of this camera is active")]
 
@@ -50,7 +48,7 @@ def activate(
 ) -> None:
     """Let a camera go on with another model, on probation; refused, it changes nothing."""
     named = str(Path(model).absolute()) if (Path(model) / "manifest.yaml").is_file() else model
-    _act("activate", as_json, socket, model=named, camera=camera, force=force, **_who(operator, note))
+    _act("activate", as_json, socket, model=named, camera=camera, force=force, **acting(operator, note))
 
 
 @app.command()
@@ -63,7 +61,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Let a camera go on with the model before."""
-    _act("rollback", as_json, socket, camera=camera, force=force, **_who(operator, note))
+    _act("rollback", as_json, socket, camera=camera, force=force, **acting(operator, note))
 
 
 def _act(what: str, as_json: bool, socket: Path | None, **body: Any) -> None:
@@ -77,7 +75,3 @@ def _act(what: str, as_json: bool, socket: Path | None, **body: Any) -> None:
     else:
         print(f"{done['camera']} runs {done['model'] or 'the model of site.yaml'} ({done['action']})")
     raise typer.Exit(REFUSED if refused else 0)
-
-
-def _who(operator: str, note: str) -> dict[str, str]:
-    return {"operator": operator or getpass.getuser(), "via": "cli", "note": note}
