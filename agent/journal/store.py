@@ -90,17 +90,11 @@ class Store:
         last = {lane: mark.last for lane, mark in self._marks.of.items()}
         entries, rows = self._composed(events, last)
         with self._transaction(sum(len(entry.body) for entry in entries)):
-            self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._save_alarms(alarms)
             for lane, mark in self._marks.of.items():
                 mark.last = last[lane]
                 mark.done = mark.done if self._sends else mark.last
-            for row in rows:
-                self._marks.of[row[1]].bytes += len(row[6])
-            self._marks.save()
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (entries[-1].hash if entries else self._hash,)
-            )
+            self._insert(rows, entries[-1].hash if entries else self._hash)
         if entries:
             self.last_seq, self._hash = entries[-1].seq, entries[-1].hash
         return entries
@@ -132,12 +126,16 @@ class Store:
             previous = chain(previous, event.body)
             rows.append((seq, *event.columns, event.body, checksum(event.body), previous))
         with self._transaction(sum(len(event.body) for event in found)):
-            self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            for event in found:
-                self._marks.of[event.lane].bytes += len(event.body)
-            self._marks.save()
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (previous,))
+            self._insert(rows, previous)
         self.last_seq, self._hash = self.last_seq + len(found), previous
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]], last_hash: str) -> None:
+        """Write events, how much their lanes keep, and the end of the chain; belongs into a transaction."""
+        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        for row in rows:
+            self._marks.of[row[1]].bytes += len(row[6])
+        self._marks.save()
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (last_hash,))
 
     def resume(self, lanes: Mapping[str, tuple[int, int]], alarms: Sequence[tuple[str, str, str]]) -> None:
         """Go on where a damaged file was: each lane's last number and done mark; and the saved alarms."""
