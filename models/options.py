@@ -219,14 +219,21 @@ class CameraOptions(DeviceOptions):
         return self
 
     @model_validator(mode="after")
-    def _demand_is_judged(self) -> Self:
+    def _what_counts_is_judged(self) -> Self:
         """Refuse what the model cannot judge: a count that is always zero would pass for safety."""
         offered = offered_by(self.bundle)
-        lacking = sorted(self.demanded - offered.gear) if offered else []
-        if offered and lacking:
+        if offered is None:
+            return self
+        if lacking := sorted(self.demanded - offered.gear):
             raise ValueError(
                 f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
                 "Leave it out of the zones' 'demand', or take a model that can"
+            )
+        if unseen := sorted(self.looked_for - offered.things):
+            known = ", ".join(sorted(offered.things))
+            raise ValueError(
+                f"model {self.model!r} does not look for {', '.join(unseen)}; it offers {known}. "
+                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
             )
         return self
 
@@ -241,19 +248,6 @@ class CameraOptions(DeviceOptions):
     def _running_needs_pictures(self) -> Self:
         if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
             raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
-        return self
-
-    @model_validator(mode="after")
-    def _things_are_judged(self) -> Self:
-        """Refuse what the model does not look for: a count that is always zero would pass for safety."""
-        offered = offered_by(self.bundle)
-        lacking = sorted(self.looked_for - offered.things) if offered else []
-        if offered and lacking:
-            known = ", ".join(sorted(offered.things))
-            raise ValueError(
-                f"model {self.model!r} does not look for {', '.join(lacking)}; it offers {known}. "
-                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
-            )
         return self
 
     @property
