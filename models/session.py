@@ -101,12 +101,10 @@ class CameraSession:
 
     async def prove(self) -> Sighting:
         """Have the worker judge a golden picture beside the camera's own. Raises NotConnected."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None:
-            raise NotConnected("the vision worker does not run")
+        self._require_worker()
         if self._proof is None or self._proof.done():
             self._proof = asyncio.get_running_loop().create_future()
-            self._process.stdin.write(b'{"proof": true}\n')
+            self._ask({"proof": True})
         try:
             async with asyncio.timeout(PROOF_LIMIT_S):
                 return await asyncio.shield(self._proof)
@@ -116,12 +114,9 @@ class CameraSession:
 
     async def keep(self, order: str, folder: str, at_s: float, limit_s: float) -> AsyncIterator[EvidenceFile]:
         """Yield the files of one order. Raises NotConnected when the worker dies, or keeps nothing for ``limit_s``."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None:
-            raise NotConnected("the vision worker does not run")
+        self._require_worker()
         queue = self._kept.setdefault(order, asyncio.Queue())
-        line = json.dumps({"evidence": {"id": order, "folder": folder, "at_s": at_s}})
-        self._process.stdin.write(line.encode() + b"\n")
+        self._ask({"evidence": {"id": order, "folder": folder, "at_s": at_s}})
         try:
             last = False
             while not last:
@@ -138,10 +133,8 @@ class CameraSession:
 
     def accept(self) -> None:
         """Have the worker take what the camera sees now for its right view. Raises NotConnected."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None or self._process.stdin.is_closing():
-            raise NotConnected("the vision worker does not run")
-        self._process.stdin.write(b'{"accept": true}\n')
+        self._require_worker()
+        self._ask({"accept": True})
 
     async def follow_up(self, old: CameraSession) -> None:
         """See, take over whom the worker of ``old`` follows, and see again; ``old`` must be read meanwhile.
@@ -207,6 +200,12 @@ class CameraSession:
                     pass
         except TimeoutError as error:
             raise NotConnected(f"the new worker judged no picture within {START_LIMIT_S:g} s") from error
+
+    def _require_worker(self) -> None:
+        """Raise NotConnected when nobody is there to take an order."""
+        assert self._process.stdin is not None
+        if self._process.returncode is not None or self._process.stdin.is_closing():
+            raise NotConnected("the vision worker does not run")
 
     def _ask(self, order: dict[str, Any]) -> None:
         assert self._process.stdin is not None

@@ -38,7 +38,7 @@ from models.privacy import faces, pixelate
 from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
-from models.scene import Scene
+from models.scene import Judgement, Scene
 from models.settling import Settling
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
@@ -125,13 +125,8 @@ class Worker:
         """Take one look, so that the camera's own pictures wait for one look at most."""
         if self._proofs and self._proofs[0].look():
             proof = self._proofs.popleft()
-            now_s = time.monotonic()
-            zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
-            whole = proof.seen.whole.as_dict()
-            send(
-                self._out,
-                Report("", self._fps(now_s), now_s, whole, zones, counters=self._counters(), proof=proof.name),
-            )
+            report = self._told(proof.seen, time.monotonic())
+            send(self._out, replace(report, counters=self._counters(), proof=proof.name))
 
     def _go_on_handing(self) -> None:
         while self._handing:
@@ -189,13 +184,22 @@ class Worker:
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
             jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
             self._pictured_s = frame.taken_s
-        zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
-        whole = judgement.whole.as_dict()
-        report = Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones, took_ms=took_ms)
-        report = replace(report, more=dict(judgement.more), unsure=tuple(judgement.unsure))
-        self._report(replace(report, unsettled=self._settling.look(frame.taken_s)), jpeg)
+        report = replace(
+            self._told(judgement, frame.taken_s),
+            blind=blind,
+            unsettled=self._settling.look(frame.taken_s),
+            took_ms=took_ms,
+            more=dict(judgement.more),
+            unsure=tuple(judgement.unsure),
+        )
+        self._report(report, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _told(self, seen: Judgement, at_s: float) -> Report:
+        """Return a report of who was counted at ``at_s``."""
+        zones = {name: count.as_dict() for name, count in seen.zones.items() if name}
+        return Report("", self._fps(at_s), at_s, seen.whole.as_dict(), zones)
 
     def _ring_blind(self, frame: Frame) -> None:
         """Keep for a clip what nobody was looked for in."""
