@@ -245,9 +245,11 @@ class CameraOptions(DeviceOptions):
         return things
 
     @model_validator(mode="after")
-    def _running_needs_pictures(self) -> Self:
+    def _who_moves_needs_pictures(self) -> Self:
         if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
             raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
+        if self.fps < 2 and self.lines:
+            raise ValueError(f"{self.fps:g} pictures a second do not show who crosses a line; 'fps' must be 2 or more")
         return self
 
     @property
