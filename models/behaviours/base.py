@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from models.detection import Box
+from models.handover import Remembers
 from models.tracking import Track
 from models.vocabulary import Thing
 
@@ -44,8 +45,8 @@ class View:
         return track.clear and track.seen_s == self.now_s
 
 
-class Behaviour(Protocol):
-    """Decides purely in (what it remembers, view); durations come from the view's times."""
+class Behaviour(Remembers, Protocol):
+    """Decides purely in (its state, view); durations come from the view's times."""
 
     def observe(self, view: View) -> Facts:
         """Take up one picture and return the facts by name."""

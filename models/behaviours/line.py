@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact
+from models.detection import Box
 from models.options import LineOptions, Point, Way
 from models.tracking import Track
 
@@ -74,7 +75,8 @@ class Line:
             self.state.doubt_s = now_s
         reach = max(NEAR, QUICKEST * step_s)
         for track in tracks:
-            self._watch(track, _Place.of(track, first, last), reach, now_s)
+            # Who is not seen goes on as before.
+            self._watch(track, _Place.of(track.expected(now_s), first, last), reach, now_s)
         self._give_up({track.id for track in tracks}, now_s)
         return Fact(self._count(now_s), self._is_sure(now_s))
 
@@ -101,7 +103,7 @@ class Line:
         elif track.seen_s == now_s and not track.hidden:
             self._follow(walk, track, place)
         else:
-            self._miss(walk, track, place, reach, now_s)
+            walk.doubt = walk.doubt or min(walk.away, place.away) <= reach
 
     def _begin(self, track: Track, place: _Place, reach: float, now_s: float) -> None:
         """Who turns up, or jumps, near the line or over it may have crossed it: that is doubt, and no crossing."""
@@ -124,35 +126,26 @@ class Line:
             self.state.crossings.append((track.seen_s, walk.pending))
             walk.pending = 0
 
-    def _miss(self, walk: Walk, track: Track, place: _Place, reach: float, now_s: float) -> None:
-        """Who is hidden or lost goes on as quickly as before, and for one picture as quickly as anybody can."""
-        if track.seen_s == now_s:
-            walk.away = place.away
-        lost_s = now_s - track.seen_s
-        pace = math.hypot(*track.speed) / place.long
-        walk.doubt = walk.doubt or walk.away <= max(reach, NEAR + pace * lost_s)
-
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where feet are beside a line from ``first`` to ``last``; ``long`` is the person's length, all in pixels.
+    """Where feet are beside a line from ``first`` to ``last``, all in pixels.
 
     ``away`` is in person lengths, ``side`` 0 for who stands on the line, or on what continues it.
     """
 
     feet: Point
-    long: float
     away: float
     side: int
     first: Point
     last: Point
 
     @classmethod
-    def of(cls, track: Track, first: Point, last: Point) -> _Place:
-        feet, long = (track.box.centre[0], track.box.bottom), max(track.box.length, 1.0)
+    def of(cls, box: Box, first: Point, last: Point) -> _Place:
+        feet, long = (box.centre[0], box.bottom), max(box.length, 1.0)
         beside = _beside(feet, first, last) / long
         side = 0 if abs(beside) < MARGIN else 1 if beside > 0 else -1
-        return cls(feet, long, _distance(feet, first, last) / long, side, first, last)
+        return cls(feet, _distance(feet, first, last) / long, side, first, last)
 
     def meets(self, before: Point) -> bool:
         """Tell whether the way from ``before``, at the other side, goes through the line between its ends."""
