@@ -12,7 +12,7 @@ from models.behaviours.base import Fact, View
 from models.behaviours.line import Line
 from models.behaviours.things import Things
 from models.detection import Box, Detection, Wearing
-from models.geometry import inside
+from models.geometry import inside, passes
 from models.handover import Remembers, plain, restored
 from models.options import LineOptions, ZoneOptions
 from models.settling import why_unsettled
@@ -174,9 +174,9 @@ class Scene:
             ]
             present = [track for track, where in people if name in where]
             fallen = [box for box in things.get(Thing.FALLEN, ()) if _touches(box, self._zones[name], *size)]
-            view = View(
-                now_s, self._tracker.rhythm.watched_s, present, inside_now, self._tracker.tracks, things, fallen
-            )
+            perhaps = [track for track in clear if _may_stand(track, self._zones[name], *size)]
+            times = (now_s, self._tracker.rhythm.watched_s)
+            view = View(*times, present, inside_now, self._tracker.tracks, things, fallen, perhaps)
             for behaviour in behaviours:
                 facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
         return facts
@@ -197,6 +197,13 @@ class Scene:
 def _feet(box: Box, width: int, height: int) -> tuple[float, float]:
     """Return the bottom centre as shares of the picture, just inside it."""
     return box.centre[0] / width, min(box.bottom / height, 0.999)
+
+
+def _may_stand(track: Track, zone: ZoneOptions, width: int, height: int) -> bool:
+    """Tell whether feet that something hides may be in a zone."""
+    x, y = _feet(track.box, width, height)
+    hidden = track.hidden_px / height
+    return hidden > 0 and not inside((x, y), zone.polygon) and passes(x, y, y + hidden, zone.polygon)
 
 
 def _touches(box: Box, zone: ZoneOptions, width: int, height: int) -> bool:

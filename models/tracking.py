@@ -25,6 +25,8 @@ _NEAR_HEIGHTS = 0.6
 _QUICKEST = 3.0
 """Lengths per second that a person may have moved since the picture before."""
 _SIZE_RATIO = 0.6
+_SLIM, _MOST_HIDDEN, _WHOLE_SHARE = 2.5, 3.5, 0.8
+"""A person from top to toe is so many times higher than wide; a box shows a share of one, or (nearly) all."""
 _SMOOTH = 0.5
 
 
@@ -89,6 +91,14 @@ class Track:
         else:
             self.posture.observe(self.box, self.seen_s)
             self.pace.observe(self.box, self.seen_s)
+
+    @property
+    def hidden_px(self) -> float:
+        """How far below its box the feet may be, behind a desk or another; 0 of whom the box shows from top to toe."""
+        if self.posture.lying:
+            return 0.0
+        tall = max(min(_SLIM * self.box.width, _MOST_HIDDEN * self.box.height), self.posture.tall)
+        return tall - self.box.height if self.box.height < _WHOLE_SHARE * tall else 0.0
 
     def verdict(self, gear: Gear) -> Wearing:
         """Return what the votes say of a piece of equipment."""

@@ -29,6 +29,7 @@ class View:
     ``now_s`` is when it was taken (monotonic), ``watched_s`` how long was really watched so far: it stands still
     while the camera is blind. ``people`` are confirmed and stand in the zone, or did when they were last seen;
     ``here`` are those, believed or not, whose feet this very picture shows in the zone; ``tracks`` is everybody.
+    ``perhaps`` are those whose feet this picture does not show, and who stand in the zone if they are long enough;
     ``things`` are confirmed, wherever they are; ``fallen`` are those of the zone whom the model calls so.
     """
 
@@ -39,6 +40,7 @@ class View:
     tracks: Sequence[Track]
     things: Mapping[Thing, Sequence[Box]] = field(default_factory=dict)
     fallen: Sequence[Box] = ()
+    perhaps: Sequence[Track] = ()
 
     def is_clear(self, track: Track) -> bool:
         """Tell whether this very picture shows all of the person: not hidden, not cut by the edge, not small."""

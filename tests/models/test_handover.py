@@ -115,7 +115,7 @@ def damaged(memory: dict[str, Any], *way: str | int, put: object) -> dict[str, A
         (("line door",), {}, "line door: it is of another version"),
         (("line door", "crossings"), [["a"]], r"line door\.crossings\.0"),
         (("zone desk: stay", "visits"), None, r"zone desk: stay\.visits"),
-        (("zone desk: post", "manned_s"), [], r"zone desk: post\.manned_s"),
+        (("zone desk: post", "absent_s"), [], r"zone desk: post\.absent_s"),
         (("zone yard: post",), {}, "the memory is of another camera or version"),
     ],
 )
