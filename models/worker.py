@@ -187,7 +187,7 @@ class Worker:
         self._judged.append(frame.taken_s)
         jpeg = b""
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
+            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
             self._pictured_s = frame.taken_s
         report = replace(
             self._told(judgement, frame.taken_s),
