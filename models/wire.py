@@ -39,10 +39,10 @@ class Report:
     """What looking at the picture and judging it took."""
     model_fault: bool = False
     """Blind, for the model gave no sound answer."""
-    people: list[dict[str, Any]] | None = None
-    """Not what the camera saw: those whom the worker follows, as a line on stdin asked."""
+    memory: dict[str, Any] | None = None
+    """Not what the camera saw: all that the worker remembers of its people, as a line on stdin asked."""
     took_over: bool = False
-    """Not what the camera saw: the worker goes on with the people that it was told of."""
+    """Not what the camera saw: the worker goes on with the memory that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
     more: dict[str, float] = field(default_factory=dict)

@@ -130,10 +130,17 @@ class Worker:
         while self._handing:
             order, now_s = self._handing.popleft(), time.monotonic()
             if "take_over" in order:
-                self._scene.take_over(order["take_over"])
+                self._take_over(order["take_over"])
                 send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
             else:
-                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
+                send(self._out, Report("", self._fps(now_s), now_s, memory=self._scene.hand_over()))
+
+    def _take_over(self, memory: dict[str, Any]) -> None:
+        """Ends the process with the reason when it cannot: the worker before it goes on."""
+        try:
+            self._scene.take_over(memory)
+        except ValueError as error:
+            sys.exit(f"it cannot go on where the worker before it ended: {error}")
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -180,7 +187,7 @@ class Worker:
         self._judged.append(frame.taken_s)
         jpeg = b""
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
+            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
             self._pictured_s = frame.taken_s
         report = replace(
             self._told(judgement, frame.taken_s),
