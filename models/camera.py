@@ -8,6 +8,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -85,6 +86,8 @@ class CameraDriver:
         self._faults = [fault for fault, effect in options.effects.items() if effect is not Effect.IGNORE]
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
+        self._next: CameraSession | None = None
+        """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
         self.vitals = Vitals()
 
@@ -128,7 +131,7 @@ class CameraDriver:
             if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
                 await self.restart(bundle)
                 return
-            new = await self._open(options, _forget)
+            self._next = new = await self._open(options, _forget)
             try:
                 await new.ready()
                 await new.follow_up(old)
@@ -143,6 +146,7 @@ class CameraDriver:
                 self._options, self.vitals = options, Vitals(starts=1)
                 old.reports = self.vitals.note
             finally:
+                self._next = None
                 await new.end()
 
     async def restart(self, bundle: Path) -> None:
@@ -183,6 +187,9 @@ class CameraDriver:
         if self._live is None:
             raise NotConnected("the vision worker does not run")
         self._live.accept()
+        if self._next is not None:  # it began with the view before, and would remember that one for good
+            with suppress(NotConnected):  # then it is not taken
+                self._next.accept()
 
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
