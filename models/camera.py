@@ -23,7 +23,7 @@ from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Report
+from models.wire import LONGEST_LINE, Ready, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
@@ -90,6 +90,8 @@ class CameraDriver:
         """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
         self.vitals = Vitals()
+        self.model: Ready | None = None
+        """What the last worker said of its model; None until one was loaded."""
 
     @property
     def points(self) -> Sequence[PointInfo]:
@@ -106,6 +108,7 @@ class CameraDriver:
             await session.close()
             raise
         self.vitals.starts += 1
+        self.model = session.model
         session.reports = self.vitals.note
         self._live = session
         return session
@@ -143,7 +146,7 @@ class CameraDriver:
                 raise Refused(f"the new worker: {error}") from error
             else:
                 old.exchange(new)
-                self._options, self.vitals = options, Vitals(starts=1)
+                self._options, self.vitals, self.model = options, Vitals(starts=1), old.model
                 old.reports = self.vitals.note
             finally:
                 self._next = None

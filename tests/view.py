@@ -161,7 +161,12 @@ class FakeModels:
     """One camera with the model of ``site.yaml``; an activation of ``bad`` is refused."""
 
     def row(self) -> dict[str, Any]:
-        gate = {"camera": "gate", "model": "", "previous": [], "probation_s": 599.6, "latency_ms": 31.5}
+        last = {"at": NOW, "action": "rejected", "model": "ppe/1.0.1", "reason": "it is bad"}
+        gate = {
+            "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12", "precision": "",
+            "provider": "CPUExecutionProvider", "since": NOW, "previous": [], "probation_s": 599.6,
+            "latency_ms": 31.5, "last": last,
+        }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
 
     async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``anshao models list``, ``activate`` and ``rollback``: the models of the agent that runs."""
+"""``anshao models list``, ``status``, ``activate`` and ``rollback``: the models of the agent that runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, telling
 from agent.cli.models_import import add_import
+from agent.cli.models_tables import status_of
 from agent.client import Client
 
 app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
@@ -34,6 +35,22 @@ def list_(socket: Socket = None, as_json: AsJson = False) -> None:
         left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
         print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {row['latency_ms']:g} ms{left}")
     print(f"kept: {', '.join(found['kept']) or 'none'}")
+
+
+@app.command()
+def status(
+    camera: Annotated[str, typer.Option("--camera", help="of this one only")] = "",
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show of each camera which model works since when and how, and how the last change went."""
+    with telling():
+        rows = Client(socket).get("models")["cameras"]
+    if camera and camera not in {row["camera"] for row in rows}:
+        sys.stderr.write(f"anshao: there is no camera {camera!r}\n")
+        raise typer.Exit(REFUSED)
+    shown = [row for row in rows if camera in ("", row["camera"])]
+    print(json.dumps(shown, indent=1, ensure_ascii=False) if as_json else "\n".join(map(status_of, shown)))
 
 
 @app.command()

@@ -24,6 +24,7 @@ from agent.core.clock import SystemClock
 from agent.core.model import Alarm, EventDraft, Operator, Sample
 from agent.pipeline import Pipeline
 from agent.runner import Runner
+from models.bundle import load_bundle
 from models.camera import CameraDriver, Vitals
 from models.options import BUNDLED
 from models.rehearsal import rehearse
@@ -90,6 +91,12 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
         assert (await sets.activate("gate", str(new), LI))["action"] == "activated"
         assert sets.row()["cameras"][0]["probation_s"] is not None
         await plant.until(lambda: "confirmed" in plant.actions())
+        row = sets.row()["cameras"][0]
+    assert (row["name"], row["version"], row["provider"]) == ("ppe", "1.0.1", "CPUExecutionProvider")
+    assert row["since"] == plant.store.current().of("gate").since and row["last"]["action"] == "confirmed"
+    facts = [sample.evidence for sample in plant.samples if sample.point == "gate.no_helmet"]
+    assert facts[-1] == f"model:ppe/1.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
+    assert facts[0] == f"model:ppe/1.0.0@sha256:{load_bundle(BUNDLED / 'ppe').digest()}"
     assert plant.actions() == ["staged", "activated", "confirmed"]
     assert all(len(event["sha256"]) == 64 for event in plant.events[1:])
     assert plant.samples and not any(sample.value is None for sample in plant.samples)

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
+from agent.app.modelsets.admission import admit
 from agent.app.modelsets.probation import Before, Probation, complaint
 from agent.app.modelsets.store import Choice, ModelStore, key_of
 from agent.core.errors import ConfigError, NotConnected, Refused
 from agent.core.model import EventDraft, Lane, Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle
 from models.camera import Vitals
-from models.rehearsal import rehearse
+from models.wire import Ready
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,7 @@ class Swappable(Protocol):
     """A camera's driver as the keeper sees it; see ``models.camera.CameraDriver``."""
 
     vitals: Vitals
+    model: Ready | None
 
     @property
     def bundle(self) -> Path:
@@ -72,6 +75,8 @@ class ModelSets:
         self._configured = {name: camera.bundle for name, camera in cameras.items()}
         self._choices: dict[str, Choice] = {}
         self._hashes: dict[str, str] = {}
+        self._since = dict.fromkeys(cameras, clock.now().utc.isoformat())
+        self._last: dict[str, Outcome] = {}
         self._lock = asyncio.Lock()
 
     async def prepare(self) -> None:
@@ -85,7 +90,8 @@ class ModelSets:
                 except Refused as error:
                     log.error("a model that ran does not fit the camera", camera=name, model=key, reason=str(error))
                 else:
-                    self._choices[name] = current.of(name).up_to(key)
+                    self._choices[name] = choice = current.of(name).up_to(key)
+                    self._since[name] = choice.since or self._since[name]
                     break
 
     async def run(self) -> None:
@@ -98,18 +104,25 @@ class ModelSets:
 
     def row(self) -> dict[str, Any]:
         """Return what each camera runs, and what is kept."""
-        now_s = self._clock.now().mono_s
-        cameras = [
-            {
-                "camera": name,
-                "model": self._key(name),
-                "previous": list(self._choice(name).stack[:-1]),
-                "probation_s": round(self.probations[name].ends_s - now_s, 1) if name in self.probations else None,
-                "latency_ms": round(camera.vitals.latency_ms, 1),
-            }
-            for name, camera in self._cameras.items()
-        ]
-        return {"cameras": cameras, "kept": self._store.keys()}
+        return {
+            "cameras": [self._row(name, driver) for name, driver in self._cameras.items()],
+            "kept": self._store.keys(),
+        }
+
+    def _row(self, name: str, driver: Swappable) -> dict[str, Any]:
+        """Return one camera's; what its worker says of the model is null until one was loaded."""
+        left_s = self.probations[name].ends_s - self._clock.now().mono_s if name in self.probations else None
+        loaded = dict.fromkeys(("name", "version", "sha256", "precision", "provider"))
+        return {
+            "camera": name,
+            "model": self._key(name),
+            **(asdict(driver.model) if driver.model is not None else loaded),
+            "since": self._since[name],
+            "previous": list(self._choice(name).stack[:-1]),
+            "probation_s": round(left_s, 1) if left_s is not None else None,
+            "latency_ms": round(driver.vitals.latency_ms, 1),
+            "last": self._last.get(name),
+        }
 
     async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> Outcome:
         """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError."""
@@ -117,9 +130,9 @@ class ModelSets:
         async with self._lock:
             if refusal := self._refusal(camera, force):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle, fault = await self._admit(camera, model, operator)
-            if bundle is None:
-                return self._tell("rejected", camera, model, operator, fault)
+            bundle = await self._admit(camera, model, operator)
+            if not isinstance(bundle, Bundle):
+                return bundle
             if refusal := self._refusal(camera, force):  # rehearsing took its time
                 return self._tell("rejected", camera, model, operator, refusal)
             return await self._take(camera, driver, bundle, operator)
@@ -152,25 +165,15 @@ class ModelSets:
                 return id_
         return ""
 
-    async def _admit(self, camera: str, model: str, operator: Operator) -> tuple[Bundle | None, str]:
-        """Stage, verify, rehearse and keep; or return why not."""
-        try:
-            if model in await asyncio.to_thread(self._store.keys):
-                bundle = await asyncio.to_thread(load_bundle, self._store.path(model))
-                return bundle, ""
-            staged = await asyncio.to_thread(self._store.stage, Path(model))
-        except (ConfigError, ValueError, OSError) as error:
-            return None, str(error)
-        tried = await rehearse(staged.folder)
-        if tried.fault:
-            await asyncio.to_thread(self._store.discard, staged)
-            return None, tried.fault
-        try:
-            kept = await asyncio.to_thread(self._store.keep, staged)
-        except (ValueError, OSError) as error:
-            return None, str(error)
-        self._tell("staged", camera, key_of(staged), operator)
-        return Bundle(kept, staged.manifest), ""
+    async def _admit(self, camera: str, model: str, operator: Operator) -> Bundle | Outcome:
+        """Return the bundle once it is kept, or what is told of a refusal."""
+        found = await admit(self._store, model)
+        if isinstance(found, str):
+            return self._tell("rejected", camera, model, operator, found)
+        self._hashes[key_of(found.bundle)] = found.sha256
+        if found.is_new:
+            self._tell("staged", camera, key_of(found.bundle), operator)
+        return found.bundle
 
     async def _take(self, camera: str, driver: Swappable, bundle: Bundle, operator: Operator) -> Outcome:
         key, before = key_of(bundle), Before(self._key(camera), driver.bundle, driver.vitals)
@@ -178,9 +181,9 @@ class ModelSets:
             await driver.swap(bundle.folder)
         except Refused as error:
             return self._tell("rejected", camera, key, operator, str(error))
-        self._hashes[key] = await asyncio.to_thread(bundle.digest)
         now = self._clock.now()
         self.probations[camera] = Probation(key, before, now, now.mono_s + self._probation_s)
+        self._since[camera] = now.utc.isoformat()
         return self._tell("activated", camera, key, operator, previous=before.key)
 
     async def _watch(self, camera: str) -> None:
@@ -198,8 +201,8 @@ class ModelSets:
         """Keep what has stood the test; it is what the camera starts with from now on."""
         try:
             await self._cameras[camera].prove()
-            await asyncio.to_thread(load_bundle, self._store.path(probation.key))
-            choice = self._choice(camera).with_(probation.key)
+            await asyncio.to_thread(self._store.load, probation.key)
+            choice = self._choice(camera).with_(probation.key, probation.began.utc.isoformat())
             await asyncio.to_thread(self._store.decide, camera, choice)
         except (NotConnected, ConfigError) as error:
             await self._back(camera, probation.before.key, str(error), ITSELF)
@@ -225,9 +228,10 @@ class ModelSets:
         return self._tell("rolled-back", camera, key, operator, reason, previous=failed)
 
     async def _forget(self, camera: str) -> None:
+        self._since[camera] = self._clock.now().utc.isoformat()
         if self.probations.pop(camera, None) is not None:
             return  # it was never written down
-        choice = self._choices[camera] = Choice(self._choice(camera).stack[:-1])
+        choice = self._choices[camera] = Choice(self._choice(camera).stack[:-1], self._since[camera])
         try:
             await asyncio.to_thread(self._store.decide, camera, choice)
         except OSError as error:
@@ -246,13 +250,10 @@ class ModelSets:
         """Let the journal know, and return what the one who asked is told."""
         outcome = {"action": action, "camera": camera, "model": model, "previous": previous, "reason": reason}
         who = {"name": operator.name, "via": operator.via, "note": operator.note}
-        told = EventDraft(
-            "model.change",
-            Lane.STATE,
-            camera,
-            {**outcome, "sha256": self._hashes.get(model, ""), "operator": who},
-            self._clock.now(),
-        )
+        now = self._clock.now()
+        data = {**outcome, "sha256": self._hashes.get(model, ""), "operator": who}
+        told = EventDraft("model.change", Lane.STATE, camera, data, now)
+        self._last[camera] = {**data, "at": now.utc.isoformat()}
         self._journal.record([told], ())
         (log.warning if reason else log.info)("model", **outcome)
         return outcome

@@ -33,6 +33,8 @@ class Choice:
     """What a camera runs: folders below ``versions``, the confirmed one last. Nothing: what ``site.yaml`` names."""
 
     stack: tuple[str, ...] = ()
+    since: str = field(default="", compare=False)
+    """When the confirmed one began to work; ISO 8601, empty where it is not known."""
 
     @property
     def confirmed(self) -> str:
@@ -41,11 +43,11 @@ class Choice:
 
     def up_to(self, key: str) -> Choice:
         """Return it without those above ``key``."""
-        return Choice(self.stack[: len(self.stack) - self.stack[::-1].index(key)])
+        return Choice(self.stack[: len(self.stack) - self.stack[::-1].index(key)], self.since)
 
-    def with_(self, key: str) -> Choice:
+    def with_(self, key: str, since: str) -> Choice:
         """Return it with another one on top."""
-        return Choice((*self.stack, key)[-_STEPS:]) if key != self.confirmed else self
+        return Choice((*self.stack, key)[-_STEPS:], since) if key != self.confirmed else self
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ class ModelStore:
             _sync(path)
         return load_bundle(staging)
 
+    def load(self, key: str) -> Bundle:
+        """Return a bundle that is kept, verified anew. Raises ConfigError."""
+        return load_bundle(self.path(key))
+
     def keep(self, staged: Bundle) -> Path:
         """Give a staged bundle its name. Raises ValueError when another one has it."""
         target = self.path(key_of(staged))
@@ -144,7 +150,7 @@ class ModelStore:
         found = []
         for key in reversed(choice.stack):
             try:
-                load_bundle(self.path(key))
+                self.load(key)
             except (ConfigError, OSError) as error:
                 log.error("a model that ran is damaged", model=key, reason=str(error).splitlines()[0])
                 continue
