@@ -11,11 +11,13 @@ import typer
 
 from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, telling
 from agent.cli.models_import import add_import
+from agent.cli.models_signing import add_signing
 from agent.cli.models_tables import status_of
 from agent.client import Client
 
 app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
 add_import(app)
+add_signing(app)
 _LIMIT_S = 180.0
 """A rehearsal and the start of a worker take their time on a slow PC."""
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]

@@ -22,12 +22,14 @@ from agent.app.modelsets.probation import complaint
 from agent.app.modelsets.store import Choice, key_of
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, EventDraft, Operator, Sample
+from agent.core.signatures import new_key
 from agent.pipeline import Pipeline
 from agent.runner import Runner
 from models.bundle import load_bundle
 from models.camera import CameraDriver, Vitals
 from models.options import BUNDLED
 from models.rehearsal import rehearse
+from models.signers import Signers
 from tests.models.bundles import bundle
 from tests.models.cameras import camera
 
@@ -148,6 +150,18 @@ async def test_one_that_fails_its_starts_goes_back(plant: Plant, tmp_path: Path)
     await sets._watch("gate")
     assert plant.actions() == ["rolled-back"] and plant.driver.bundle == BUNDLED / "ppe"
     assert plant.store.current().of("gate") == Choice()
+
+
+async def test_one_that_is_trusted_no_longer_does_not_start_and_that_is_an_event(plant: Plant, tmp_path: Path) -> None:
+    plant.store.keep(plant.store.stage(bundle(tmp_path / "new")))
+    plant.store.decide("gate", Choice(("ppe/1.0.1",)))
+    plant.store = ModelStore(plant.store.folder, Signers({"works": new_key()[1]}))
+    sets = plant.sets()
+    await sets.prepare()
+    assert plant.driver.bundle == BUNDLED / "ppe" and sets.row()["cameras"][0]["model"] == ""
+    assert plant.actions() == ["rolled-back"] and "is not signed" in plant.events[0]["reason"]
+    refused = await sets.activate("gate", "ppe/1.0.1", LI)
+    assert refused["action"] == "rejected" and "taken only from works" in refused["reason"]
 
 
 def test_the_store_is_whole_wherever_the_power_goes(tmp_path: Path) -> None:

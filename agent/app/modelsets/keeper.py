@@ -83,16 +83,24 @@ class ModelSets:
         """Let each camera start with the model that was confirmed last and is still whole."""
         current = await asyncio.to_thread(self._store.current)
         for name, camera in self._cameras.items():
-            self._choices[name] = current.of(name)
-            for key in await asyncio.to_thread(self._store.sound, current.of(name)):
-                try:
-                    camera.use(self._store.path(key))
-                except Refused as error:
-                    log.error("a model that ran does not fit the camera", camera=name, model=key, reason=str(error))
-                else:
-                    self._choices[name] = choice = current.of(name).up_to(key)
-                    self._since[name] = choice.since or self._since[name]
-                    break
+            self._choices[name] = choice = await self._start_with(name, camera, current.of(name))
+            self._since[name] = choice.since or self._since[name]
+
+    async def _start_with(self, name: str, camera: Swappable, choice: Choice) -> Choice:
+        """Return the part of the choice that may still run, its last one in use."""
+        faults = {key: await asyncio.to_thread(self._store.fault, key) for key in choice.stack}
+        fit = [key for key in choice.stack if not faults[key]]
+        reason = faults.get(choice.confirmed, "")
+        while fit:
+            try:
+                camera.use(self._store.path(fit[-1]))
+                break
+            except Refused as error:
+                reason = reason or str(error)
+                fit.pop()
+        if reason:
+            self._tell("rolled-back", name, fit[-1] if fit else "", ITSELF, reason, previous=choice.confirmed)
+        return Choice(tuple(fit), "" if reason else choice.since)
 
     async def run(self) -> None:
         """Watch the models at work until cancelled."""
