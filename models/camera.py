@@ -6,12 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from agent.core.errors import NotConnected, Refused
@@ -22,8 +19,9 @@ from models.bundle import offered_by
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
+from models.vitals import Vitals
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Ready, Report
+from models.wire import LONGEST_LINE, Ready
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
@@ -50,31 +48,6 @@ _WORDS: dict[str, str] = {
 }
 
 _UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
-
-
-@dataclass
-class Vitals:
-    """How the model in use fares. ``persons`` is their sum over the ``judged`` pictures."""
-
-    starts: int = 0
-    failed_starts: int = 0
-    judged: int = 0
-    persons: int = 0
-    faults: int = 0
-    took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=200))
-
-    def note(self, report: Report) -> None:
-        """Count a report in; a blind camera says nothing of its model."""
-        self.faults += report.model_fault
-        if report.whole is not None:
-            self.judged += 1
-            self.persons += int(report.whole["persons"])
-            self.took_ms.append(report.took_ms)
-
-    @property
-    def latency_ms(self) -> float:
-        """The median of the last pictures, 0 without any."""
-        return median(self.took_ms) if self.took_ms else 0.0
 
 
 class CameraDriver:

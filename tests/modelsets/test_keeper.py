@@ -26,10 +26,12 @@ from agent.core.signatures import new_key
 from agent.pipeline import Pipeline
 from agent.runner import Runner
 from models.bundle import load_bundle
-from models.camera import CameraDriver, Vitals
+from models.camera import CameraDriver
 from models.options import BUNDLED
 from models.rehearsal import rehearse
 from models.signers import Signers
+from models.vitals import Vitals
+from models.wire import Report
 from tests.models.bundles import bundle
 from tests.models.cameras import camera
 
@@ -188,21 +190,47 @@ def test_another_bundle_under_the_same_name_or_a_name_that_leads_out_is_refused(
         store.stage(bundle(tmp_path / "out", name="../../etc"))
 
 
-def test_complaints() -> None:
-    def vitals(took_ms: float, persons: int, judged: int = 200) -> Vitals:
-        found = Vitals(1, 0, judged, persons)
-        found.took_ms.extend([took_ms] * 50)
-        return found
+def vitals(took_ms: float = 30, came: int = 100, bare: int = 30, pictures: int = 3000) -> Vitals:
+    """Return those of a camera that ``came`` people passed one by one, ``bare`` of them without a helmet."""
+    found = Vitals(1)
+    for at in range(pictures):
+        persons = at * came // pictures != (at + 1) * came // pictures
+        missing = at * bare // pictures != (at + 1) * bare // pictures
+        whole = {"persons": float(persons), "no_helmet": float(missing)}
+        found.note(Report("", 5, at * 0.2, whole, took_ms=took_ms))
+    return found
 
-    before = vitals(30, 100)
-    assert complaint(before, vitals(50, 90)) == ""
+
+def test_complaints() -> None:
+    before = vitals()
+    assert complaint(before, vitals(50, 90, 25)) == ""
     assert "takes 70 ms, not 30 ms" in complaint(before, vitals(70, 90))
-    assert "0.1 times" in complaint(before, vitals(30, 10))
-    assert "6.0 times" in complaint(before, vitals(30, 600))
+    assert "0.1 times" in complaint(before, vitals(came=10, bare=3))
+    assert "6.0 times" in complaint(before, vitals(came=600, bare=180))
     assert complaint(before, Vitals(2, 0, 5)) == complaint(before, Vitals(1, 1)) == "its worker died"
-    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, 5, faults=1))
-    assert complaint(vitals(30, 3), vitals(30, 600)) == ""  # too few to compare with
-    assert complaint(before, vitals(30, 0, judged=20)) == ""
+    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, faults=1))
+
+
+def test_a_model_that_tells_of_missing_equipment_otherwise_is_complained_of_once_enough_came() -> None:
+    before = vitals()
+    assert "no_helmet of 0% of the persons who came, the model before of 30%" in complaint(before, vitals(bare=0))
+    assert "no_helmet of 90%" in complaint(before, vitals(bare=90))
+    assert complaint(before, vitals(bare=50)) == ""
+    assert complaint(before, vitals(came=12, bare=0, pictures=360)) == ""  # chance
+    assert complaint(vitals(came=12, bare=4, pictures=360), vitals(bare=0)) == ""
+
+
+def test_a_quiet_time_is_no_complaint_and_who_stands_there_counts_once() -> None:
+    assert complaint(vitals(), vitals(came=0, bare=0, pictures=300)) == ""  # a minute in which three should have come
+    assert "0.0 times" in complaint(vitals(), vitals(came=0, bare=0))
+    stands = Vitals(1)
+    for at in range(600):
+        stands.note(Report("", 5, at * 0.2, {"persons": 1.0, "no_helmet": 1.0}))
+    assert stands.lately.came == {"persons": 1, "no_helmet": 1} and stands.lately.pictures == 600
+    stands.note(Report("too dark", 5, 120.0, {"persons": 9.0, "no_helmet": 9.0}))
+    assert stands.lately.came["persons"] == 1
+    stands.note(Report("", 5, 9000.0, {"persons": 0.0, "no_helmet": 0.0}))
+    assert stands.judged == 602
 
 
 async def test_a_rehearsal_that_hangs_is_ended(tmp_path: Path) -> None:

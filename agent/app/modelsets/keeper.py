@@ -21,7 +21,7 @@ from agent.core.model import EventDraft, Lane, Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from models.bundle import Bundle
-from models.camera import Vitals
+from models.vitals import Vitals
 from models.wire import Ready
 
 log = structlog.get_logger(__name__)
