@@ -57,7 +57,7 @@ class Plant:
         pipeline = cast(Pipeline, SimpleNamespace(engine=self))
         return ModelSets({"gate": self.driver}, self.store, pipeline, self, SystemClock(), probation_s)
 
-    async def until(self, enough: Callable[[], bool], limit_s: float = 10.0) -> None:
+    async def until(self, enough: Callable[[], bool], limit_s: float = 40.0) -> None:
         until_s = time.monotonic() + limit_s
         while not enough():
             assert time.monotonic() < until_s, self.events
