@@ -21,10 +21,14 @@ from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
 from models.vitals import Vitals
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Ready
+from models.wire import LONGEST_LINE, Ready, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
+SHADOW_FPS = 2.0
+"""Pictures a second of a model in shadow: enough to follow people, less than half of what a camera costs."""
+_SHADOW_NICE = 19
+"""Alarms come before cameras, and cameras before models that are only tried."""
 _ROOT = Path(__file__).parent.parent
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
@@ -63,6 +67,8 @@ class CameraDriver:
         """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
         self.vitals = Vitals()
+        self.watcher: Callable[[Report], None] = _ignore
+        """Is told, too, what the model at work reports."""
         self.model: Ready | None = None
         """What the last worker said of its model; None until one was loaded."""
 
@@ -82,7 +88,7 @@ class CameraDriver:
             raise
         self.vitals.starts += 1
         self.model = session.model
-        session.reports = self.vitals.note
+        session.reports = self._note
         self._live = session
         return session
 
@@ -120,10 +126,24 @@ class CameraDriver:
             else:
                 old.exchange(new)
                 self._options, self.vitals, self.model = options, Vitals(starts=1), old.model
-                old.reports = self.vitals.note
             finally:
                 self._next = None
                 await new.end()
+
+    async def open_shadow(self, bundle: Path, keep: Callable[[bytes | None], None]) -> CameraSession:
+        """Start a second worker that looks through this camera with another model, seldom and with least priority.
+
+        ``keep`` is given its pictures, heads pixelated. What it sees goes nowhere but to its session. Raises Refused.
+        """
+        if self._options.usb_index is not None:
+            raise Refused("a USB camera can be opened once only: no second model can look through it")
+        pace = {"fps": min(self._options.fps, SHADOW_FPS), "privacy": "heads", "state": None}
+        try:
+            session = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
+            await _ready_or_ended(session)
+        except NotConnected as error:
+            raise Refused(f"the second worker: {error}") from error
+        return session
 
     async def restart(self, bundle: Path) -> None:
         """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
@@ -139,8 +159,10 @@ class CameraDriver:
             raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
         return self._options.model_copy(update={"model": str(bundle)})
 
-    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> CameraSession:
-        process = await _start(options, self._camera)
+    async def _open(
+        self, options: CameraOptions, keep: Callable[[bytes | None], None], nice: int | None = None
+    ) -> CameraSession:
+        process = await _start(options, self._camera, nice)
         limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
         return CameraSession(process, self._facts, self._camera, *limits)
 
@@ -171,6 +193,10 @@ class CameraDriver:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
 
+    def _note(self, report: Report) -> None:
+        self.vitals.note(report)
+        self.watcher(report)
+
     def _keep(self, jpeg: bytes | None) -> None:
         self._picture = jpeg
 
@@ -186,7 +212,7 @@ class CameraDriver:
         )
 
 
-async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Process:
+async def _start(options: CameraOptions, camera: str, nice: int | None) -> asyncio.subprocess.Process:
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -201,14 +227,28 @@ async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Proc
         )
     except OSError as error:
         raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-    order = {
+    order: dict[str, Any] = {
         "parent": os.getpid(),
         "camera": options.model_dump(mode="json", exclude_unset=True),
         "memory": str(options.state / f"{camera}.json") if options.state else "",
     }
+    if nice is not None:
+        order["nice"] = nice
     assert process.stdin is not None
     process.stdin.write(json.dumps(order).encode() + b"\n")
     return process
+
+
+async def _ready_or_ended(session: CameraSession) -> None:
+    try:
+        await session.ready()
+    except BaseException:
+        await session.end()
+        raise
+
+
+def _ignore(report: Report) -> None:
+    del report
 
 
 def _forget(jpeg: bytes | None) -> None:

@@ -271,7 +271,7 @@ def main() -> None:
     die_with(order["parent"])
     threading.excepthook = die_of
     with suppress(PermissionError):  # a sandbox may forbid it; the alarms have a process of their own anyway
-        os.nice(_NICE)
+        os.nice(order.get("nice", _NICE))
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)

@@ -21,6 +21,7 @@ from agent.app.modelsets import keeper as keeping
 from agent.app.modelsets.probation import complaint
 from agent.app.modelsets.store import Choice, key_of
 from agent.core.clock import SystemClock
+from agent.core.errors import NotAllowed, Refused
 from agent.core.model import Alarm, EventDraft, Operator, Sample
 from agent.core.signatures import new_key
 from agent.pipeline import Pipeline
@@ -33,7 +34,7 @@ from models.signers import Signers
 from models.vitals import Vitals
 from models.wire import Report
 from tests.models.bundles import bundle
-from tests.models.cameras import camera
+from tests.models.cameras import camera, gone
 
 LI = Operator("Li Wei", "cli", "better weights")
 
@@ -122,6 +123,45 @@ async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Pla
         "reason": "its worker died", "operator": None, "sha256": "",
     }  # fmt: skip
     assert plant.driver.bundle == BUNDLED / "ppe" and plant.store.current().of("gate") == Choice()
+
+
+async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tmp_path: Path) -> None:
+    sure = bundle(
+        tmp_path / "sure", golden=[{"picture": "golden/nobody.jpg"}], detector={"sure": 0.99, "doubtful": 0.98}
+    )
+    sets = plant.sets()
+    async with running(plant, sets):
+        with pytest.raises(NotAllowed, match="yet; name one"):
+            await sets.comparison("gate")
+        began = await sets.shadow("gate", str(sure), 600.0, LI)
+        assert began["action"] == "shadowing", began
+        shadow = sets.shadows._shadow
+        assert shadow is not None and shadow._session is not None and plant.driver._live is not None
+        pid, at_work = shadow._session.pid, plant.driver._live.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19 > os.getpriority(os.PRIO_PROCESS, at_work)
+        again = await sets.shadow("gate", str(sure), 600.0, LI)
+        assert again["action"] == "rejected" and "one at a time" in again["reason"]
+        await plant.until(lambda: any(name.endswith("shadow.jpg") for name in shadow.pictures()))
+        row = sets.row()["cameras"][0]
+        assert row["shadow"]["model"] == "ppe/1.0.1" and row["model"] == "" and row["shadow"]["left_s"] > 0
+        plant.samples.clear()
+        done = await sets.stop_shadow("gate", LI)
+        await plant.until(lambda: bool(plant.samples))
+        assert await gone(pid) and plant.driver._live.pid == at_work
+        with pytest.raises(NotAllowed):
+            await sets.stop_shadow("gate", LI)
+    facts = done["comparison"]["facts"]["persons"]
+    assert facts["at_work"] > 0 == facts["shadow"] and done["comparison"]["agreement_percent"] < 100
+    assert plant.actions() == ["staged", "rejected", "shadowed"] and plant.events[-1]["comparison"]["pictures"] > 0
+    kept = await sets.comparison("gate")
+    assert kept == done["comparison"] and all(Path(path).stat().st_size for path in kept["pictures_kept"])
+    assert plant.store.current().of("gate") == Choice() and plant.driver.bundle == BUNDLED / "ppe"
+    assert all("ppe/1.0.0@" in (sample.evidence or "ppe/1.0.0@") for sample in plant.samples)
+
+
+async def test_a_usb_camera_cannot_be_shadowed(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="opened once only"):
+        await camera("usb:0").open_shadow(bundle(tmp_path / "new"), lambda _: None)
 
 
 async def test_a_broken_bundle_is_refused_before_anything_runs_it(plant: Plant, tmp_path: Path) -> None:

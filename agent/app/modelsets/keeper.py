@@ -15,9 +15,11 @@ import structlog
 
 from agent.app.modelsets.admission import admit
 from agent.app.modelsets.probation import Before, Probation, complaint
+from agent.app.modelsets.shadowing import Plan, Shadowed, Shadows
 from agent.app.modelsets.store import Choice, ModelStore, key_of
+from agent.app.modelsets.telling import Outcome, Teller
 from agent.core.errors import ConfigError, NotConnected, Refused
-from agent.core.model import EventDraft, Lane, Operator
+from agent.core.model import Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from models.bundle import Bundle
@@ -31,10 +33,9 @@ PROBATION_S = 600.0
 MOST_STARTS = 3
 """Starts in a row that a model may fail before the one before it is taken."""
 ITSELF = Operator("", "gateway")
-Outcome = dict[str, Any]
 
 
-class Swappable(Protocol):
+class Swappable(Shadowed, Protocol):
     """A camera's driver as the keeper sees it; see ``models.camera.CameraDriver``."""
 
     vitals: Vitals
@@ -71,13 +72,13 @@ class ModelSets:
     ) -> None:
         self.probations: dict[str, Probation] = {}
         self._cameras, self._store, self._pipeline = cameras, store, pipeline
-        self._journal, self._clock, self._probation_s = journal, clock, probation_s
+        self._clock, self._probation_s = clock, probation_s
         self._configured = {name: camera.bundle for name, camera in cameras.items()}
         self._choices: dict[str, Choice] = {}
-        self._hashes: dict[str, str] = {}
+        self._tell = Teller(journal, clock)
         self._since = dict.fromkeys(cameras, clock.now().utc.isoformat())
-        self._last: dict[str, Outcome] = {}
         self._lock = asyncio.Lock()
+        self.shadows = Shadows(store, clock, self._tell)
 
     async def prepare(self) -> None:
         """Let each camera start with the model that was confirmed last and is still whole."""
@@ -104,11 +105,15 @@ class ModelSets:
 
     async def run(self) -> None:
         """Watch the models at work until cancelled."""
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            async with self._lock:
-                for name in self._cameras:
-                    await self._watch(name)
+        try:
+            while True:
+                await asyncio.sleep(PERIOD_S)
+                async with self._lock:
+                    await self.shadows.look()
+                    for name in self._cameras:
+                        await self._watch(name)
+        finally:
+            await self.shadows.end("the agent stops")
 
     def row(self) -> dict[str, Any]:
         """Return what each camera runs, and what is kept."""
@@ -129,7 +134,8 @@ class ModelSets:
             "previous": list(self._choice(name).stack[:-1]),
             "probation_s": round(left_s, 1) if left_s is not None else None,
             "latency_ms": round(driver.vitals.latency_ms, 1),
-            "last": self._last.get(name),
+            "shadow": self.shadows.row(name),
+            "last": self._tell.last.get(name),
         }
 
     async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> Outcome:
@@ -144,6 +150,32 @@ class ModelSets:
             if refusal := self._refusal(camera, force):  # rehearsing took its time
                 return self._tell("rejected", camera, model, operator, refusal)
             return await self._take(camera, driver, bundle, operator)
+
+    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> Outcome:
+        """Let another model look through a camera beside the one at work, for a while. Raises KeyError."""
+        driver = self._cameras[camera]
+        async with self._lock:
+            refusal = self.shadows.refusal()
+            if camera in self.probations:
+                refusal = f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
+            if refusal:
+                return self._tell("rejected", camera, model, operator, refusal)
+            bundle = await self._admit(camera, model, operator)
+            if not isinstance(bundle, Bundle):
+                return bundle
+            plan = Plan(camera, key_of(bundle), self._key(camera), for_s, operator)
+            return await self.shadows.start(plan, driver, bundle.folder)
+
+    async def stop_shadow(self, camera: str, operator: Operator) -> Outcome:
+        """End the second model. Raises KeyError, NotAllowed when there is none."""
+        _ = self._cameras[camera]
+        async with self._lock:
+            return await self.shadows.stop(camera, operator)
+
+    async def comparison(self, camera: str) -> dict[str, Any]:
+        """Return what the models said, so far or the last time. Raises KeyError, NotAllowed when they never did."""
+        _ = self._cameras[camera]
+        return await self.shadows.comparison(camera)
 
     async def rollback(self, camera: str, operator: Operator, force: bool = False) -> Outcome:
         """Let a camera go on with the model before. Raises KeyError."""
@@ -178,12 +210,13 @@ class ModelSets:
         found = await admit(self._store, model)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
-        self._hashes[key_of(found.bundle)] = found.sha256
+        self._tell.hashes[key_of(found.bundle)] = found.sha256
         if found.is_new:
             self._tell("staged", camera, key_of(found.bundle), operator)
         return found.bundle
 
     async def _take(self, camera: str, driver: Swappable, bundle: Bundle, operator: Operator) -> Outcome:
+        await self.shadows.end_of(camera)
         key, before = key_of(bundle), Before(self._key(camera), driver.bundle, driver.vitals)
         try:
             await driver.swap(bundle.folder)
@@ -223,6 +256,7 @@ class ModelSets:
 
     async def _back(self, camera: str, key: str, reason: str, operator: Operator) -> Outcome:
         """Go on with the model ``key``; without a live worker from its next start on."""
+        await self.shadows.end_of(camera)
         driver, failed = self._cameras[camera], self._key(camera)
         folder = self._store.path(key) if key else self._configured[camera]
         try:
@@ -251,20 +285,6 @@ class ModelSets:
     def _key(self, camera: str) -> str:
         """Return what the camera runs; nothing for what ``site.yaml`` names."""
         return self.probations[camera].key if camera in self.probations else self._choice(camera).confirmed
-
-    def _tell(
-        self, action: str, camera: str, model: str, operator: Operator, reason: str = "", previous: str = ""
-    ) -> Outcome:
-        """Let the journal know, and return what the one who asked is told."""
-        outcome = {"action": action, "camera": camera, "model": model, "previous": previous, "reason": reason}
-        who = {"name": operator.name, "via": operator.via, "note": operator.note}
-        now = self._clock.now()
-        data = {**outcome, "sha256": self._hashes.get(model, ""), "operator": who}
-        told = EventDraft("model.change", Lane.STATE, camera, data, now)
-        self._last[camera] = {**data, "at": now.utc.isoformat()}
-        self._journal.record([told], ())
-        (log.warning if reason else log.info)("model", **outcome)
-        return outcome
 
 
 _WAIT = "alarm {} is active and looks at this camera; wait until it is over, or use force"

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -148,6 +149,25 @@ class ModelStore:
             os.fsync(file.fileno())
         path.replace(self.folder / "current")
         _sync(self.folder)
+
+    def keep_comparison(self, row: Mapping[str, Any], pictures: Mapping[str, bytes]) -> dict[str, Any]:
+        """Keep what a camera's models said, in place of the last time; return it with the pictures' paths."""
+        folder = self.folder / "shadow" / str(row["camera"])
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, jpeg in pictures.items():
+            (folder / name).write_bytes(jpeg)
+        kept = {**row, "pictures_kept": [str(folder / name) for name in sorted(pictures)]}
+        (folder / "comparison.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        return kept
+
+    def comparison(self, camera: str) -> dict[str, Any] | None:
+        """Return what a camera's models said the last time, None when they never did."""
+        try:
+            found = json.loads((self.folder / "shadow" / camera / "comparison.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def fault(self, key: str) -> str:
         """Return why a bundle that is kept may not run, or nothing."""
