@@ -15,6 +15,7 @@ from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
 from models.redaction import redact
+from models.signers import Signers
 from models.trust.faults import Effect, PictureFault, effects_of
 from models.vocabulary import Gear, Thing
 
@@ -196,6 +197,8 @@ class CameraOptions(DeviceOptions):
         path = _resolve(model, info)
         if not (path / "manifest.yaml").is_file():
             raise ValueError(f"{model!r} is not a model bundle: it has no file manifest.yaml")
+        if fault := Signers((info.context or {}).get("trusted_keys", {})).fault(path):
+            raise ValueError(f"the manifest of {model!r} {fault}")
         return str(path)
 
     @field_validator("zones")

@@ -19,7 +19,7 @@ from agent.core.model import Instant, Quality, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.options import COUNTERS
 from models.redaction import redact
-from models.wire import Kept, Message, Report, receive
+from models.wire import Kept, Message, Ready, Report, receive
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,8 @@ class CameraSession:
         self._faults, self._memory_mb = faults, memory_mb
         self._advice = ""
         self._counts = False
+        self.model: Ready | None = None
+        """What the worker said of its model; None until it is loaded."""
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
@@ -70,7 +72,7 @@ class CameraSession:
 
     async def ready(self) -> None:
         """Wait until the model is loaded. Raises NotConnected."""
-        await self._receive(max(START_LIMIT_S, self._timeout_s))
+        self.model = (await self._receive(max(START_LIMIT_S, self._timeout_s))).ready
 
     async def read(self) -> Sequence[Sample]:
         """Return the facts of the next report; empty for a mere sign of life. Raises NotConnected."""
@@ -169,6 +171,7 @@ class CameraSession:
         self._process, other._process = other._process, self._process
         self._words, other._words = other._words, self._words
         self._listener, other._listener = other._listener, self._listener
+        self.model, other.model = other.model, self.model
         if self._proof is not None and not self._proof.done():
             self._proof.set_exception(NotConnected("the model was swapped meanwhile; prove it again"))
 
@@ -309,8 +312,9 @@ class CameraSession:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
-        fact = Sample.good(point, values[name], now)
-        return fact._replace(quality=Quality.UNCERTAIN, reason=HIDDEN) if name in unsure else fact
+        model = self.model.ref if self.model else None
+        quality, why = (Quality.UNCERTAIN, HIDDEN) if name in unsure else (Quality.GOOD, None)
+        return Sample(point, values[name], quality, now.utc, now.mono_s, reason=why, evidence=model)
 
 
 def _file(kept: Kept) -> EvidenceFile:

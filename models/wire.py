@@ -79,19 +79,40 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded. ``precision`` and ``provider`` tell how it runs, empty where that is not known."""
+
+    name: str
+    version: str
+    sha256: str
+    precision: str = ""
+    provider: str = ""
+
+    @property
+    def ref(self) -> str:
+        """Which model this is, in one word: name, version and its manifest's hash, which covers its files'."""
+        return f"model:{self.name}/{self.version}@sha256:{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message and its picture, if there is one. ``report`` is None for Ready, Kept and for a mere sign of life."""
 
     report: Report | None
     jpeg: bytes | None = None
     kept: Kept | None = None
+    ready: Ready | None = None
 
 
-def send(out: BinaryIO, report: Report | None, jpeg: bytes = b"", kept: Kept | None = None) -> None:
+def send(
+    out: BinaryIO, report: Report | None, jpeg: bytes = b"", kept: Kept | None = None, ready: Ready | None = None
+) -> None:
     """Write one message; blocks while the reader is behind."""
     header: dict[str, Any] = {"report": asdict(report) if report else None, "blob": len(jpeg)}
     if kept is not None:
         header["kept"] = asdict(kept)
+    if ready is not None:
+        header["ready"] = asdict(ready)
     out.write(json.dumps(header).encode() + b"\n" + jpeg)
     out.flush()
 
@@ -104,4 +125,5 @@ async def receive(stream: asyncio.StreamReader) -> Message | None:
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         return None
     report = Report(**header["report"]) if header["report"] else None
-    return Message(report, jpeg or None, Kept(**header["kept"]) if "kept" in header else None)
+    kept = Kept(**header["kept"]) if "kept" in header else None
+    return Message(report, jpeg or None, kept, Ready(**header["ready"]) if "ready" in header else None)

@@ -74,7 +74,7 @@ class Worker:
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
-        self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
+        self._keeper = Keeper(options, self._ring, vision.ready.ref, self._kept.append)
         self._faces: deque[tuple[float, list[Box]]] = deque()
 
     def keep(self, order: Order) -> None:
@@ -278,11 +278,11 @@ def main() -> None:
     die_with(order["parent"])
     threading.excepthook = die_of
     with suppress(PermissionError):  # a sandbox may forbid it; the alarms have a process of their own anyway
-        os.nice(_NICE)
+        os.nice(order.get("nice", _NICE))
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
-    send(sys.stdout.buffer, None)
+    send(sys.stdout.buffer, None, ready=vision.ready)
     memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
     worker = Worker(options, vision, sys.stdout.buffer, memory)
     threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()
