@@ -139,6 +139,7 @@ def behind_desk(shown: float, x: float = INSIDE) -> Detection:
     return Detection(Box(whole.left, whole.top, whole.right, whole.top + shown * TALL), 0.9)
 
 
+@settings(max_examples=25, deadline=None)
 @given(shown=st.floats(0.3, 0.75), is_known=st.booleans())
 def test_whose_legs_a_desk_hides_is_never_absent_for_certain(shown: float, is_known: bool) -> None:
     """Seen from top to toe before, or not; sits down behind the desk at 4 s, and is not found any more from 8 s on."""
