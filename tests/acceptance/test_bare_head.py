@@ -46,8 +46,10 @@ async def until(plant: Plant, enough: Callable[[dict[str, Any]], bool], limit_s:
 
 
 async def actions(plant: Plant) -> list[str]:
+    """Return what became of the alarm; each event says which model judged."""
     found = await plant.ask("events?limit=1000")
     told = [event for event in found if (event["type"], event["subject"]) == ("anshao.alarm.transition.v1", "bare")]
+    assert all(event["data"]["inputs"][0]["evidence"].startswith("model:ppe/") for event in told)
     return [event["data"]["action"] for event in told]
 
 
