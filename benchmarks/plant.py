@@ -47,7 +47,7 @@ class Plant:
                 response.raise_for_status()
                 return await response.json()
 
-    async def until_up(self, limit_s: float = 20.0) -> None:
+    async def until_up(self, limit_s: float = 60.0) -> None:
         """Wait until the agent has read every device."""
         async with asyncio.timeout(limit_s):
             while True:

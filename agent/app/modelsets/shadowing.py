@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,9 @@ from models.session import CameraSession
 from models.wire import Report
 
 log = structlog.get_logger(__name__)
+
+
+_MOST_REPORTS = 1000
 
 
 class Shadowed(Protocol):
@@ -54,6 +57,7 @@ class Shadow:
         self._driver, self._clock, self._began = driver, clock, clock.now()
         self._session: CameraSession | None = None
         self._task: asyncio.Task[None] | None = None
+        self._at_work: deque[Report] = deque(maxlen=_MOST_REPORTS)
         self._shown: bytes | None = None
         self._report: Report | None = None
 
@@ -62,19 +66,26 @@ class Shadow:
         session = await self._driver.open_shadow(bundle, self._keep)
         session.reports = self._take
         self._session, self._began = session, self._clock.now()
-        self._driver.watcher = self.comparison.at_work
+        self._driver.watcher = self._at_work.append  # no more than that where the camera at work is read
         self._task = asyncio.create_task(self._run(session), name=f"{self.plan.camera}.shadow")
 
     async def stop(self, why: str) -> None:
         """End the second worker; ``why`` counts unless it had ended by itself."""
+        self._driver.watcher = _ignore
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        self._driver.watcher = _ignore
+            await asyncio.wait([self._task])
+            if not self._task.cancelled() and (fault := self._task.exception()) is not None:
+                log.error("a model in shadow was given up", camera=self.plan.camera, exc_info=fault)
+                self.ended = f"it failed: {fault!r}"
         if self._session is not None:
             await self._session.end()
         self.ended = self.ended or why
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended by itself."""
+        return self._task is not None and self._task.done()
 
     def row(self) -> dict[str, Any]:
         """Return who is compared, since when, and the result so far."""
@@ -112,6 +123,8 @@ class Shadow:
             self.ended = str(error)
 
     def _compare(self) -> None:
+        while self._at_work:
+            self.comparison.at_work(self._at_work.popleft())
         if self._report is not None:
             shown = (self._driver.picture(), self._shown)
             self.comparison.shadow(self._report, self._clock.now().utc.isoformat(), shown)
@@ -167,7 +180,7 @@ class Shadows:
 
     async def look(self) -> None:
         """End what has ended by itself."""
-        if self._shadow is not None and self._shadow.ended:
+        if self._shadow is not None and self._shadow.is_over:
             await self.end(self._shadow.ended)
 
     async def stop(self, camera: str, operator: Operator) -> Outcome:
