@@ -24,7 +24,7 @@ from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
 from agent.core.clock import SystemClock
-from agent.core.model import Alarm, AlarmState, Instant
+from agent.core.model import Alarm, AlarmState, Instant, Value
 from agent.core.ports import Driver, Witness
 from agent.evidence import Evidence
 from agent.evidence.store import EvidenceStore
@@ -94,7 +94,7 @@ class Agent:
         self.health = Health(
             self.pipeline,
             self.buses,
-            self._uplink_online,
+            self._uplink_values,
             lambda: self.journal.stats,
             devices,
             clock,
@@ -202,8 +202,8 @@ class Agent:
     def _record(self, action: str, details: dict[str, object]) -> None:
         self.journal.record([gateway_event(action, details, self.clock.now())], ())
 
-    def _uplink_online(self) -> bool:
-        return self.uplink is not None and self.uplink.status.online
+    def _uplink_values(self) -> Iterable[tuple[str, Value]]:
+        return self.uplink.values() if self.uplink is not None else [("gateway.uplink_online", False)]
 
     def _in_step(self) -> bool:
         return self.rules.in_step

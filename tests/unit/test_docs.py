@@ -60,6 +60,12 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
     assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
 
 
+def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
+    for sample in samples("docs/uplink.md", "yaml"):
+        (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+        assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
+
+
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     site, rules = samples("README.md", "yaml")
     (tmp_path / "site.yaml").write_text(site, encoding="utf-8")

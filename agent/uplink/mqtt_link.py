@@ -1,0 +1,174 @@
+"""One MQTT connection. paho's thread only enqueues; everything else happens in the event loop.
+
+paho calls back while it holds its own locks, re-sends old messages of a client that is used again and
+ignores Receive Maximum (RELIABILITY R5, R6). Hence: a fresh client for each connection, callbacks that
+only hand over, and a window that is kept by the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent.uplink import tls
+from agent.uplink.link import Ack, LinkLost
+from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
+
+_NUDGE = Ack(0, 0)
+
+
+class MqttLink:
+    """A connection to one broker, with a will that says offline; see ``Link``.
+
+    Each connection has a session of its own in its status and its will, so that the death of one
+    that was given up is not taken for that of the one after it.
+    """
+
+    def __init__(self, broker: str, options: UplinkOptions, client_id: str, topic: str, now: datetime) -> None:
+        """Prepare it. Raises ValueError, OSError: a password or certificate that cannot be used at ``now`` (UTC)."""
+        self.receive_maximum = 65535
+        self.name = broker
+        self._status_topic = f"{topic}/status"
+        self._session = str(uuid.uuid4())
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._acks: asyncio.Queue[Ack | None] = asyncio.Queue()
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._lost = self._log = ""
+        self._client = self._make_client(client_id, now)
+
+    async def open(self) -> None:
+        """Connect. Raises LinkLost with the reason, in words."""
+        host, port = host_and_port(self.name)
+        try:
+            async with asyncio.timeout(self._options.patience):
+                await asyncio.to_thread(
+                    self._client.connect, host, port, keepalive=int(self._options.keepalive), clean_start=True
+                )
+                self._client.loop_start()
+                await self._connected
+        except TimeoutError:
+            raise LinkLost(f"{self.name}: no answer for {self._options.patience:g} s") from None
+        except (OSError, ValueError) as error:
+            reason = tls.in_words(error) if is_encrypted(self.name) else str(error)
+            raise LinkLost(f"{self.name}: {reason}") from error
+
+    def announce(self) -> None:
+        """Say online, retained."""
+        self._client.publish(self._status_topic, self._status(True), qos=1, retain=True)
+
+    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]]) -> int:
+        """Hand one event over; return the number that its acknowledgement will carry."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = "application/cloudevents+json"
+        properties.UserProperty = user
+        info = self._client.publish(topic, body, qos=1, properties=properties)
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            raise LinkLost(f"{self.name}: {mqtt.error_string(info.rc)}")
+        return info.mid
+
+    async def acks(self, limit_s: float) -> list[Ack]:
+        """Wait up to ``limit_s`` for answers; return all there are. Raises LinkLost."""
+        try:
+            async with asyncio.timeout(limit_s):
+                found = [await self._acks.get()]
+        except TimeoutError:
+            return []
+        while not self._acks.empty():
+            found.append(self._acks.get_nowait())
+        if None in found:
+            raise LinkLost(f"{self.name}: {self._lost}")
+        return [ack for ack in found if ack is not None and ack is not _NUDGE]
+
+    def nudge(self) -> None:
+        """Let ``acks`` return at once: there is something to send."""
+        self._acks.put_nowait(_NUDGE)
+
+    async def close(self, farewell: bool) -> None:
+        """End the connection; with ``farewell`` say offline first, as the will would."""
+        if farewell:
+            self._client.publish(self._status_topic, self._status(False), qos=1, retain=True)
+            await asyncio.sleep(0.1)
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+
+    def _make_client(self, client_id: str, now: datetime) -> mqtt.Client:
+        path = web_path(self.name)
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=mqtt.MQTTv5,
+            transport="tcp" if path is None else "websockets",
+            reconnect_on_failure=False,
+        )
+        if path is not None:
+            client.ws_set_options(path)
+        client.connect_timeout = self._options.patience / 2
+        client.max_queued_messages_set(0)
+        client.max_inflight_messages_set(1000)
+        client.will_set(self._status_topic, self._status(False), qos=1, retain=True)
+        if self._options.username:
+            client.username_pw_set(self._options.username, self._password())
+        if is_encrypted(self.name):
+            client.tls_set_context(tls.context(self._options, now))
+        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
+        client.on_disconnect, client.on_publish, client.on_log = self._on_disconnect, self._on_publish, self._on_log
+        return client
+
+    def _password(self) -> str | None:
+        """Return the password. Raises OSError, ValueError."""
+        if self._options.password is not None:
+            return self._options.password.read()
+        path = self._options.password_file
+        return path.read_text(encoding="utf-8").strip() if path is not None else None
+
+    def _status(self, online: bool) -> bytes:
+        return json.dumps({"online": online, "session": self._session}).encode()
+
+    def _hand_over(self, callback: Any, *args: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _on_connect(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
+    ) -> None:
+        maximum = getattr(properties, "ReceiveMaximum", None)
+        self._hand_over(self._set_connected, code, maximum)
+
+    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
+        self._hand_over(self._set_lost, "connection failed")
+
+    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
+        self._hand_over(self._set_lost, self._log or f"disconnected ({code})")
+
+    def _on_log(self, _client: mqtt.Client, _data: Any, level: int, text: str) -> None:
+        """What the other side has against our certificate comes behind the handshake, and stands in the log only."""
+        if level == mqtt.MQTT_LOG_ERR and text.startswith("failed to") and not self._log:
+            self._log = text
+
+    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
+        self._hand_over(self._acks.put_nowait, Ack(mid, code.value))
+
+    def _set_connected(self, code: ReasonCode, maximum: int | None) -> None:
+        if self._connected.done():
+            return
+        if code.is_failure:
+            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}"))
+        else:
+            self.receive_maximum = maximum or self.receive_maximum
+            self._connected.set_result(None)
+
+    def _set_lost(self, reason: str) -> None:
+        self._lost = self._lost or reason
+        if not self._connected.done():
+            self._connected.set_exception(ConnectionError(reason))
+        self._acks.put_nowait(None)
