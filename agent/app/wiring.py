@@ -61,7 +61,8 @@ class Agent:
         options = site.gateway
         who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.bundle.revision)
         sends = site.uplink is not None
-        self.journal = Journal(state / "journal.db", who, clock, sends, site.journal)
+        confirms = site.uplink is not None and site.uplink.watermark
+        self.journal = Journal(state / "journal.db", who, clock, sends, site.journal, confirms)
         engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}

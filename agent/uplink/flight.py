@@ -104,8 +104,13 @@ class Flight:
         self._queue.extend(row for row in rows if row.seq not in away)
 
     def _may_overtake(self) -> bool:
-        """Tell whether something may have been journalled that goes before what waits: files take long."""
-        return self._queue[0].lane == Lane.EVIDENCE and self._journal.last_seq != self._fetched_to
+        """Tell whether something may have been journalled that goes before what waits: that takes long.
+
+        Files do, and so does what is held back by the rate of a replay.
+        """
+        row = self._queue[0]
+        is_slow = row.lane == Lane.EVIDENCE or row.again or self._now_s() < self._paced_s
+        return is_slow and self._journal.last_seq != self._fetched_to
 
     async def _load(self) -> None:
         """Read the file that the next row carries, if it does, so that launching waits for no disk."""
@@ -116,10 +121,10 @@ class Flight:
     def _launch(self) -> None:
         while self._queue and len(self._rows) < self._window and self._now_s() >= self._resume_s:
             row = self._queue[0]
-            replayed = row.seq <= self._live_after or row.attempts > 0
+            replayed = row.again or row.seq <= self._live_after or row.attempts > 0
             if row.lane == Lane.EVIDENCE and not self._may_carry(row):
                 break
-            if replayed and row.lane != Lane.ALARM and not self._may_replay():
+            if replayed and (row.again or row.lane != Lane.ALARM) and not self._may_replay():
                 break
             self._queue.popleft()
             if not self._rows:

@@ -18,6 +18,19 @@ class Ack:
     code: int
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the other end has for us. ``mid`` and ``qos`` are for its acknowledgement."""
+
+    topic: str
+    body: bytes
+    retained: bool = False
+    mid: int = 0
+    qos: int = 0
+    response_topic: str = ""
+    correlation: bytes = b""
+
+
 class Link(Protocol):
     """A connection to one other end. Not used again once it is lost; every method may raise LinkLost."""
 
@@ -37,6 +50,15 @@ class Link(Protocol):
 
     async def acks(self, limit_s: float) -> list[Ack]:
         """Wait up to ``limit_s`` for answers; return all there are."""
+
+    async def hear(self) -> Message:
+        """Wait for what the other end has for us; for ever if it never has anything."""
+
+    def heard(self, message: Message) -> None:
+        """Acknowledge a message: what it asked for is done, or refused."""
+
+    def respond(self, topic: str, body: bytes, correlation: bytes) -> None:
+        """Answer a message, as well as may be: who asks again is answered again."""
 
     def nudge(self) -> None:
         """Let ``acks`` return at once: there is something to send."""

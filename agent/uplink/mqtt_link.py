@@ -10,20 +10,35 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import paho.mqtt.client as mqtt
+import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink import tls
-from agent.uplink.link import Ack, LinkLost
+from agent.uplink.link import Ack, LinkLost, Message
 from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
 
+log = structlog.get_logger(__name__)
 _NUDGE = Ack(0, 0)
+_MOST_HEARD = 10
+_LARGEST_HEARD = 256 * 1024
+
+
+def _limits() -> Properties:
+    """Return what we take: so many messages at once, and none that is larger."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum, properties.MaximumPacketSize = _MOST_HEARD, _LARGEST_HEARD
+    return properties
+
+
+_LIMITS = _limits()
 
 
 class MqttLink:
@@ -33,15 +48,28 @@ class MqttLink:
     that was given up is not taken for that of the one after it.
     """
 
-    def __init__(self, broker: str, options: UplinkOptions, client_id: str, topic: str, now: datetime) -> None:
-        """Prepare it. Raises ValueError, OSError: a password or certificate that cannot be used at ``now`` (UTC)."""
+    def __init__(
+        self,
+        broker: str,
+        options: UplinkOptions,
+        client_id: str,
+        topic: str,
+        now: datetime,
+        topics: Sequence[str] = (),
+    ) -> None:
+        """Prepare it; it will hear ``topics``.
+
+        Raises ValueError, OSError: a password or certificate that cannot be used at ``now`` (UTC).
+        """
         self.receive_maximum = 65535
         self.name = broker
         self._status_topic = f"{topic}/status"
         self._session = str(uuid.uuid4())
         self._options = options
         self._loop = asyncio.get_running_loop()
+        self._topics = topics
         self._acks: asyncio.Queue[Ack | None] = asyncio.Queue()
+        self._heard: asyncio.Queue[Message] = asyncio.Queue()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._lost = self._log = ""
         self._client = self._make_client(client_id, now)
@@ -52,10 +80,12 @@ class MqttLink:
         try:
             async with asyncio.timeout(self._options.patience):
                 await asyncio.to_thread(
-                    self._client.connect, host, port, keepalive=int(self._options.keepalive), clean_start=True
+                    self._client.connect, host, port, int(self._options.keepalive), clean_start=True, properties=_LIMITS
                 )
                 self._client.loop_start()
                 await self._connected
+                if self._topics:
+                    self._client.subscribe([(each, 1) for each in self._topics])
         except TimeoutError:
             raise LinkLost(f"{self.name}: no answer for {self._options.patience:g} s") from None
         except (OSError, ValueError) as error:
@@ -89,6 +119,22 @@ class MqttLink:
             raise LinkLost(f"{self.name}: {self._lost}")
         return [ack for ack in found if ack is not None and ack is not _NUDGE]
 
+    async def hear(self) -> Message:
+        """Wait for a message on one of the topics."""
+        return await self._heard.get()
+
+    def heard(self, message: Message) -> None:
+        """Acknowledge a message; the broker sends the next one only then, once ten wait."""
+        self._client.ack(message.mid, message.qos)
+
+    def respond(self, topic: str, body: bytes, correlation: bytes) -> None:
+        """Answer a message; nobody waits for this answer's acknowledgement."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = "application/json"
+        if correlation:
+            properties.CorrelationData = correlation
+        self._client.publish(topic, body, qos=1, properties=properties)
+
     def nudge(self) -> None:
         """Let ``acks`` return at once: there is something to send."""
         self._acks.put_nowait(_NUDGE)
@@ -109,6 +155,7 @@ class MqttLink:
             protocol=mqtt.MQTTv5,
             transport="tcp" if path is None else "websockets",
             reconnect_on_failure=False,
+            manual_ack=True,
         )
         if path is not None:
             client.ws_set_options(path)
@@ -122,6 +169,7 @@ class MqttLink:
             client.tls_set_context(tls.context(self._options, now))
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_publish, client.on_log = self._on_disconnect, self._on_publish, self._on_log
+        client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
         return client
 
     def _password(self) -> str | None:
@@ -157,6 +205,22 @@ class MqttLink:
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
         self._hand_over(self._acks.put_nowait, Ack(mid, code.value))
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        properties = message.properties
+        topic, correlation = getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b"")
+        found = (message.topic, bytes(message.payload), message.retain, message.mid, message.qos, topic, correlation)
+        self._hand_over(self._take, Message(*found))
+
+    def _on_subscribe(self, _client: mqtt.Client, _data: Any, _mid: int, codes: list[ReasonCode], _props: Any) -> None:
+        for topic, code in zip(self._topics, codes, strict=False):
+            if code.is_failure:
+                log.warning("the broker does not let us hear", broker=self.name, topic=topic, reason=str(code))
+
+    def _take(self, message: Message) -> None:
+        """One with QoS 0, which the broker does not hold back, is lost while too many wait."""
+        if message.qos or self._heard.qsize() < _MOST_HEARD:
+            self._heard.put_nowait(message)
 
     def _set_connected(self, code: ReasonCode, maximum: int | None) -> None:
         if self._connected.done():

@@ -62,6 +62,9 @@ class UplinkOptions(Options):
     )
     window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
     replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")
+    watermark: bool = Field(
+        default=False, description="the centre says what it has stored, and what it has not is kept and sent on demand"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -13,5 +13,7 @@ def uplink_points(options: UplinkOptions | None) -> Iterator[PointInfo]:
     yield PointInfo("gateway.uplink_online", description="connected to a broker")
     if options is not None and len(options.brokers) > 1:
         yield PointInfo("gateway.uplink_preferred", description="connected to the first broker of the list")
+    if options is not None and options.watermark:
+        yield PointInfo("gateway.unconfirmed", description="events that were sent, and the centre has not confirmed")
     if options is not None and options.certificate is not None:
         yield PointInfo("gateway.certificate_days", "d", description="how long the uplink's certificate is valid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from agent.uplink.link import Link, LinkLost
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
 from agent.uplink.status import UplinkStatus
+from agent.uplink.watermark import Watermark
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ class Uplink:
         self._clock = clock
         self._link: Link | None = None
         self._attach = attach
+        self._watermark = Watermark(journal, clock)
         self._strikes: Counter[str] = Counter()
         """How often a broker took us in, and then acknowledged nothing; others go before it."""
 
@@ -51,6 +54,8 @@ class Uplink:
         yield "gateway.uplink_online", self.status.online
         if len(self._options.brokers) > 1:
             yield "gateway.uplink_preferred", self.status.online and self.status.preferred
+        if self._options.watermark:
+            yield "gateway.unconfirmed", self._journal.stats.unconfirmed
         if self._options.certificate is not None:
             days = tls.days_left(self._options, self._clock.now().utc)
             if days is not None:
@@ -89,7 +94,8 @@ class Uplink:
         return None
 
     def _make(self, broker: str) -> Link:
-        return MqttLink(broker, self._options, self._client_id, self.topic, self._clock.now().utc)
+        topics = [f"{self.topic}/ack"] if self._options.watermark else []
+        return MqttLink(broker, self._options, self._client_id, self.topic, self._clock.now().utc, topics)
 
     async def _use(self, link: Link) -> Link | None:
         """Use a connection for as long as it lasts; return the better one that follows it, if there is one."""
@@ -112,14 +118,18 @@ class Uplink:
         flight.carry(self._attach)
         better = options.brokers[: options.brokers.index(link.name)]
         scout = asyncio.create_task(self._scout(better), name="uplink scout") if better else None
+        listener = asyncio.create_task(self._listen(link), name="uplink listener")
         found: Link | None = None
         try:
             while not (flight.leaving and flight.is_empty):
                 await flight.turn()
+                if listener.done():
+                    listener.result()  # it ends by a fault only, which is the supervisor's
                 flight.leaving = scout is not None and scout.done()
             found = scout.result() if scout is not None else None
         finally:
             await flight.finish()
+            listener.cancel()
             self._strikes[link.name] = self._strikes[link.name] + 1 if flight.is_mute else 0
             if scout is not None and found is None:
                 await _give_up(scout)
@@ -133,6 +143,18 @@ class Uplink:
             link = await self._first(better, quietly=True)
             if link is not None:
                 return link
+
+    async def _listen(self, link: Link) -> None:
+        """Do what the centre asks for, one thing after the other."""
+        while True:
+            message = await link.hear()
+            try:
+                await self._watermark.take(message)
+            except sqlite3.Error:
+                await asyncio.sleep(1.0)  # the journal tells of it itself; the centre says it again
+                continue
+            link.heard(message)
+            link.nudge()
 
     def _nudge(self) -> None:
         if self._link is not None:

@@ -17,6 +17,7 @@ from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
 from agent.reports import alarm_event
+from agent.uplink.watermark import Confirmation
 
 ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
@@ -64,6 +65,11 @@ def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
     for sample in samples("docs/uplink.md", "yaml"):
         (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
         assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
+
+
+def test_what_uplink_md_lets_a_centre_confirm_is_understood() -> None:
+    acked, replay = (Confirmation.model_validate_json(sample) for sample in samples("docs/uplink.md", "json ack"))
+    assert acked.acked_through == {Lane.ALARM: 1204, Lane.STATE: 88117} and replay.replay_from == {Lane.ALARM: 1190}
 
 
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
