@@ -16,6 +16,7 @@ from agent.annunciation import Annunciator
 from agent.annunciation.buttons import watched
 from agent.annunciation.start import Start
 from agent.api import serve
+from agent.app.commands import Remote, recall
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
 from agent.app.modelsets import ModelSets, ModelStore
@@ -23,6 +24,7 @@ from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
+from agent.commands import Desk
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, Instant, Value
 from agent.core.ports import Driver, Witness
@@ -106,6 +108,10 @@ class Agent:
         cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
         self.models = ModelSets(cameras, ModelStore(state / "models"), self.pipeline, self.journal, clock)
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
+        self._parts = parts
+        if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
+            remote = Remote(self.gateway, parts, self.evidence)
+            self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -178,7 +184,13 @@ class Agent:
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         if self.uplink is not None:
-            yield Leaf("uplink", self.uplink.run)
+            yield Leaf("uplink", partial(self._send, self.uplink))
+
+    async def _send(self, uplink: Uplink) -> None:
+        """Nothing of the past is looked up before the alarms work; and no command is heard before it is."""
+        if uplink.desk is not None:
+            await recall(uplink.desk, self._parts)
+        await uplink.run()
 
     @asynccontextmanager
     async def _driving(self) -> AsyncIterator[None]:

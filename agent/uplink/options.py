@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from agent.commands.options import CommandOptions
 from agent.core.durations import Duration
 from agent.core.options import Options
 from agent.core.secrets import File, Secret
@@ -65,6 +66,8 @@ class UplinkOptions(Options):
     watermark: bool = Field(
         default=False, description="the centre says what it has stored, and what it has not is kept and sent on demand"
     )
+
+    commands: CommandOptions | None = Field(default=None, description="commands from above; without it none is heard")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -12,12 +12,13 @@ from typing import Any
 import structlog
 
 from agent.backoff import delays
+from agent.commands import Desk
 from agent.core.model import Value
 from agent.core.ports import Clock
 from agent.journal import Identity, Journal
 from agent.uplink import tls
 from agent.uplink.flight import Attach, Flight
-from agent.uplink.link import Link, LinkLost
+from agent.uplink.link import Link, LinkLost, Message
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
 from agent.uplink.status import UplinkStatus
@@ -27,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WAIT_S = 5.0
 """Between two attempts to connect: a broker that is back is found soon, and one attempt costs little."""
+VIA = "mqtt"
+"""What commands come by."""
+_PACE_S = 0.1
+"""Between two commands: whoever floods us keeps the disk from nothing else."""
 _MOST_PATIENT = 5
 """How often the time doubles until a broker is tried again that took us in and answered nothing."""
 
@@ -45,6 +50,8 @@ class Uplink:
         self._clock = clock
         self._link: Link | None = None
         self._attach = attach
+        self.desk: Desk | None = None
+        """Takes commands from above; set it before ``run``."""
         self._watermark = Watermark(journal, clock)
         self._strikes: Counter[str] = Counter()
         """How often a broker took us in, and then acknowledged nothing; others go before it."""
@@ -95,6 +102,7 @@ class Uplink:
 
     def _make(self, broker: str) -> Link:
         topics = [f"{self.topic}/ack"] if self._options.watermark else []
+        topics += [f"{self.topic}/cmd"] if self.desk is not None else []
         return MqttLink(broker, self._options, self._client_id, self.topic, self._clock.now().utc, topics)
 
     async def _use(self, link: Link) -> Link | None:
@@ -149,12 +157,29 @@ class Uplink:
         while True:
             message = await link.hear()
             try:
-                await self._watermark.take(message)
+                await self._take(link, message)
             except sqlite3.Error:
                 await asyncio.sleep(1.0)  # the journal tells of it itself; the centre says it again
                 continue
             link.heard(message)
             link.nudge()
+
+    async def _take(self, link: Link, message: Message) -> None:
+        if message.topic.endswith("/ack"):
+            await self._watermark.take(message)
+        elif message.retained:
+            log.warning("a retained command is not done: it would be given at each connection", topic=message.topic)
+        elif self.desk is not None:
+            answer = await self.desk.take(message.body, VIA)
+            link.respond(self._answer_topic(message.response_topic), answer, message.correlation)
+            await asyncio.sleep(_PACE_S)
+
+    def _answer_topic(self, wanted: str) -> str:
+        """Return where an answer goes: nobody makes the gateway write where the site does not want that."""
+        own = f"{self.topic}/answer"
+        known = (own, *(self.desk.options.answers if self.desk is not None else ()))
+        is_known = any(wanted == topic or wanted.startswith(f"{topic}/") for topic in known)
+        return wanted if is_known and not set(wanted) & set("#+\0") else own
 
     def _nudge(self) -> None:
         if self._link is not None:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -13,11 +14,14 @@ import typer
 
 from agent.app.plan import load_plan
 from agent.cli.main import app
+from agent.commands import Acting, Command, CommandOptions, Desk
+from agent.commands.request import ARGUMENTS, read
 from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
 from agent.reports import alarm_event
 from agent.uplink.watermark import Confirmation
+from tests.fakes import FakeRecorder
 
 ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
@@ -62,7 +66,7 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
 
 
 def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
-    for sample in samples("docs/uplink.md", "yaml"):
+    for sample in [*samples("docs/uplink.md", "yaml"), *samples("docs/commands.md", "yaml")]:
         (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
         assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
 
@@ -70,6 +74,17 @@ def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
 def test_what_uplink_md_lets_a_centre_confirm_is_understood() -> None:
     acked, replay = (Confirmation.model_validate_json(sample) for sample in samples("docs/uplink.md", "json ack"))
     assert acked.acked_through == {Lane.ALARM: 1204, Lane.STATE: 88117} and replay.replay_from == {Lane.ALARM: 1190}
+
+
+async def test_the_command_of_commands_md_is_one_and_its_answer_has_that_form() -> None:
+    ((sample,), (answer,)) = (samples("docs/commands.md", f"json {name}") for name in ("command", "answer"))
+    request, signed = read(sample.encode())
+    assert request.command is Command.ACKNOWLEDGE and ARGUMENTS[request.command].model_validate(request.arguments)
+    roles = {"roles": {"another": {"may": list(Command)}}}
+    desk = Desk("hall-3", CommandOptions.model_validate(roles), cast(Acting, None), FakeRecorder(), ManualClock())
+    assert set(json.loads(await desk.take(sample.encode(), "mqtt"))) == set(json.loads(answer))
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert {f"`{command}`" for command in Command} <= set(re.findall(r"`[a-z]+`", text)) and b"signature" not in signed
 
 
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
