@@ -178,13 +178,12 @@ class Flight:
         self._queue.clear()
         pause_s = next(self._waits) if ack.code not in POISON else POISON_PAUSE_S
         self._resume_s = max(self._resume_s, self._now_s() + pause_s)
-        reason = (
-            "nobody subscribes to our topic" if ack.code == NO_SUBSCRIBERS else f"the broker answers 0x{ack.code:02x}"
-        )
+        plain = "nobody subscribes to our topic" if ack.code == NO_SUBSCRIBERS else ""
+        reason = ack.reason or plain or f"the broker answers 0x{ack.code:02x}"
         self._note(reason=reason, nobody_listens=ack.code == NO_SUBSCRIBERS)
         tries = await self._journal.mark_failed(row.seq)
         if ack.code in POISON and tries >= POISON_TRIES:
-            await self._journal.quarantine(row, f"refused {tries} times: 0x{ack.code:02x}")
+            await self._journal.quarantine(row, f"refused {tries} times: {ack.reason or f'0x{ack.code:02x}'}")
 
     def _beside(self, row: Row, replayed: bool) -> list[tuple[str, str]]:
         age_s = max(0.0, self._clock.now().utc.timestamp() - row.wall_ns / 1e9)

@@ -12,10 +12,14 @@ class LinkLost(Exception):  # noqa: N818 - a state, like NotConnected
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The answer to one publish, as an MQTT 5 reason code: only 0 says that it arrived."""
+    """The answer to one publish, as an MQTT 5 reason code: only 0 says that it arrived.
+
+    ``reason`` is what the other end said, in words, if it has any.
+    """
 
     mid: int
     code: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink import tls
+from agent.uplink.answers import Answers
 from agent.uplink.link import Ack, LinkLost, Message
 from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
 
 log = structlog.get_logger(__name__)
-_NUDGE = Ack(0, 0)
 _MOST_HEARD = 10
 _LARGEST_HEARD = 256 * 1024
 
@@ -68,10 +68,10 @@ class MqttLink:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._topics = topics
-        self._acks: asyncio.Queue[Ack | None] = asyncio.Queue()
+        self._answers = Answers(broker)
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
         self._connected: asyncio.Future[None] = self._loop.create_future()
-        self._lost = self._log = ""
+        self._log = ""
         self._client = self._make_client(client_id, now)
 
     async def open(self) -> None:
@@ -108,16 +108,7 @@ class MqttLink:
 
     async def acks(self, limit_s: float) -> list[Ack]:
         """Wait up to ``limit_s`` for answers; return all there are. Raises LinkLost."""
-        try:
-            async with asyncio.timeout(limit_s):
-                found = [await self._acks.get()]
-        except TimeoutError:
-            return []
-        while not self._acks.empty():
-            found.append(self._acks.get_nowait())
-        if None in found:
-            raise LinkLost(f"{self.name}: {self._lost}")
-        return [ack for ack in found if ack is not None and ack is not _NUDGE]
+        return await self._answers.take(limit_s)
 
     async def hear(self) -> Message:
         """Wait for a message on one of the topics."""
@@ -137,7 +128,7 @@ class MqttLink:
 
     def nudge(self) -> None:
         """Let ``acks`` return at once: there is something to send."""
-        self._acks.put_nowait(_NUDGE)
+        self._answers.nudge()
 
     async def close(self, farewell: bool) -> None:
         """End the connection; with ``farewell`` say offline first, as the will would."""
@@ -204,7 +195,7 @@ class MqttLink:
             self._log = text
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._acks.put_nowait, Ack(mid, code.value))
+        self._hand_over(self._answers.put, Ack(mid, code.value))
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         properties = message.properties
@@ -232,7 +223,6 @@ class MqttLink:
             self._connected.set_result(None)
 
     def _set_lost(self, reason: str) -> None:
-        self._lost = self._lost or reason
         if not self._connected.done():
             self._connected.set_exception(ConnectionError(reason))
-        self._acks.put_nowait(None)
+        self._answers.lose(reason)

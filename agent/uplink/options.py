@@ -15,7 +15,8 @@ from agent.core.secrets import File, Secret
 
 _BROKER = re.compile(r"(?:mqtts?|(wss?))://(?:[^/\s:@\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d+))?(/\S*)?")
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
-_ENCRYPTED = ("mqtts", "wss")
+_ENCRYPTED = ("mqtts", "wss", "https")
+_SECURE = "write mqtts://, wss:// or https://"
 
 
 def broker(value: str) -> str:
@@ -44,10 +45,38 @@ def _topic(value: str) -> str:
     return value
 
 
-class UplinkOptions(Options):
-    """Where events go. Several brokers are tried in order of preference; they must share their sessions' fate."""
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", value):
+        form = "write https://HOST/PATH, and what proves who we are under 'token'"
+        raise ValueError(f"{'what stands there' if '@' in value else repr(value)} is no place for a webhook; {form}")
+    return value
 
-    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(min_length=1)
+
+class WebhookOptions(Options):
+    """Each event is a POST, one after the other."""
+
+    url: Annotated[str, AfterValidator(_url)]
+    token: Secret | None = Field(default=None, description="sent as Authorization: Bearer …")
+    timeout: Duration = Field(default=10.0, gt=0, le=60, description="of one event")
+
+
+class FileOptions(Options):
+    """Somebody fetches the files, and deletes them; when there is no more room for them events wait in the journal."""
+
+    folder: File
+    file_mb: int = Field(default=10, ge=1, description="a file that has reached it is closed, and another begun")
+    total_mb: int = Field(default=1000, ge=2, description="of all files")
+    delete_after: Duration | None = Field(default=None, gt=0, description="closed files that are older; None: never")
+
+
+class UplinkOptions(Options):
+    """Where events go: to one of several brokers in order of preference, or to a webhook, or into files."""
+
+    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(
+        default=(), min_length=1, description="in order of preference"
+    )
+    webhook: WebhookOptions | None = Field(default=None, description="for a site without MQTT: HTTP")
+    file: FileOptions | None = Field(default=None, description="for a site without a network: JSON Lines")
     client_id: str = ""
     topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
     username: str = ""
@@ -73,14 +102,24 @@ class UplinkOptions(Options):
     def _fits_together(self) -> Self:
         if (self.certificate is None) is not (self.key is None):
             raise ValueError("'certificate' and 'key' belong together; give both or none")
-        plain = [each for each in self.brokers if not is_encrypted(each)]
-        if (self.certificate or self.ca_file) and len(plain) == len(self.brokers):
-            raise ValueError(f"{plain[0]} is not encrypted, so certificates are of no use; write mqtts:// or wss://")
+        if sum(map(bool, (self.brokers, self.webhook, self.file))) != 1:
+            raise ValueError("give one of 'brokers', 'webhook' and 'file'; the journal is sent once")
+        if not self.brokers and (self.watermark or self.commands):
+            raise ValueError("'watermark' and 'commands' come from a broker; leave them out, or give 'brokers'")
+        if (self.certificate or self.ca_file) and not any(map(is_encrypted, self.ends)):
+            raise ValueError(f"{self.ends[0]} is not encrypted, so certificates are of no use; {_SECURE}")
         return self
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Where events go, in order of preference, as the site's file has it."""
+        if self.webhook is not None:
+            return (self.webhook.url,)
+        return self.brokers or ((str(self.file.folder),) if self.file is not None else ())
 
 
 def is_encrypted(broker: str) -> bool:
-    """Tell whether a broker is spoken to with TLS."""
+    """Tell whether a broker or webhook is spoken to with TLS."""
     return urlsplit(broker).scheme in _ENCRYPTED
 
 

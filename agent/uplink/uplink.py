@@ -17,12 +17,14 @@ from agent.core.model import Value
 from agent.core.ports import Clock
 from agent.journal import Identity, Journal
 from agent.uplink import tls
+from agent.uplink.file_link import FileLink
 from agent.uplink.flight import Attach, Flight
 from agent.uplink.link import Link, LinkLost, Message
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
 from agent.uplink.status import UplinkStatus
 from agent.uplink.watermark import Watermark
+from agent.uplink.web_link import WebLink
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +61,7 @@ class Uplink:
     def values(self) -> Iterator[tuple[str, Value]]:
         """Yield the points of ``agent.uplink.points`` and what they are now."""
         yield "gateway.uplink_online", self.status.online
-        if len(self._options.brokers) > 1:
+        if len(self._options.ends) > 1:
             yield "gateway.uplink_preferred", self.status.online and self.status.preferred
         if self._options.watermark:
             yield "gateway.unconfirmed", self._journal.stats.unconfirmed
@@ -74,7 +76,7 @@ class Uplink:
         self._journal.on_commit.append(lambda _: _later(loop, self._nudge))
         waits = delays(0.5, LONGEST_WAIT_S)
         while True:
-            link = await self._first(sorted(self._options.brokers, key=lambda broker: self._strikes[broker]))
+            link = await self._first(sorted(self._options.ends, key=lambda broker: self._strikes[broker]))
             if link is not None:
                 waits = delays(0.5, LONGEST_WAIT_S)
             while link is not None:
@@ -100,10 +102,15 @@ class Uplink:
                 raise
         return None
 
-    def _make(self, broker: str) -> Link:
+    def _make(self, end: str) -> Link:
+        now = self._clock.now().utc
+        if self._options.webhook is not None:
+            return WebLink(self._options.webhook, self._options, now)
+        if self._options.file is not None:
+            return FileLink(self._options.file)
         topics = [f"{self.topic}/ack"] if self._options.watermark else []
         topics += [f"{self.topic}/cmd"] if self.desk is not None else []
-        return MqttLink(broker, self._options, self._client_id, self.topic, self._clock.now().utc, topics)
+        return MqttLink(end, self._options, self._client_id, self.topic, now, topics)
 
     async def _use(self, link: Link) -> Link | None:
         """Use a connection for as long as it lasts; return the better one that follows it, if there is one."""
@@ -124,7 +131,7 @@ class Uplink:
         options = self._options
         flight = Flight(link, options.window, options.replay_rate, self.topic, self._journal, self._clock, self._note)
         flight.carry(self._attach)
-        better = options.brokers[: options.brokers.index(link.name)]
+        better = options.ends[: options.ends.index(link.name)]
         scout = asyncio.create_task(self._scout(better), name="uplink scout") if better else None
         listener = asyncio.create_task(self._listen(link), name="uplink listener")
         found: Link | None = None
@@ -194,7 +201,7 @@ class Uplink:
 
     def _online(self, broker: str) -> None:
         log.info("uplink online", broker=broker)
-        preferred = broker == self._options.brokers[0]
+        preferred = broker == self._options.ends[0]
         now = self._clock.now().utc
         self.status = replace(self.status, online=True, since=now, broker=broker, reason="", preferred=preferred)
 

@@ -21,7 +21,7 @@ class Gateway:
 
     def __init__(self, folder: Path, port: int, **options: Any) -> None:
         self.journal = Journal(folder / "journal.db", WHO, SystemClock())
-        self._options = UplinkOptions(**{"brokers": (f"mqtt://127.0.0.1:{port}",), **options})
+        self.options = UplinkOptions(**{"brokers": (f"mqtt://127.0.0.1:{port}",), **options})
 
     def record(self, *subjects: str, lane: Lane = Lane.ALARM) -> None:
         now = SystemClock().now()
@@ -29,7 +29,7 @@ class Gateway:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Uplink]:
-        uplink = Uplink(self._options, self.journal, WHO, SystemClock())
+        uplink = Uplink(self.options, self.journal, WHO, SystemClock())
         task = asyncio.create_task(uplink.run())
         try:
             yield uplink
