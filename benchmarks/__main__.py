@@ -30,6 +30,7 @@ ALL = (
     "idle",
     "latency",
     "kill_campaign",
+    "fleet",
     "edge_campaign",
     "power_cut",
     "io_faults",
