@@ -36,7 +36,7 @@ class FileLink(OneWay):
         except OSError as error:
             raise LinkLost(f"{self.name}: {error.strerror or error}") from error
 
-    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]]) -> int:  # noqa: ARG002 - the body says it
+    def publish(self, _topic: str, body: bytes, _user: list[tuple[str, str]], _retain: bool = False) -> int:
         """Let an event be written; return the number that its answer will carry."""
         self._mid += 1
         self._waiting.append((self._mid, body))

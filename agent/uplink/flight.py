@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -15,6 +15,7 @@ from agent.core.model import Lane
 from agent.core.ports import Clock
 from agent.journal import Journal, Row
 from agent.uplink.link import Ack, Link, LinkLost
+from agent.uplink.mapping import MappingOptions, Outgoing, messages
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,9 @@ class Flight:
         self._window = min(window, link.receive_maximum)
         self._replay_rate = replay_rate
         self._attach: Attach | None = None
+        self._mapping: MappingOptions | None = None
+        self._open: Counter[int] = Counter()
+        """By ``seq``: how many messages of a row are on their way."""
         self._live_after = journal.last_seq
         """Divides replayed events from live ones."""
         self._rows: dict[int, Row] = {}
@@ -65,9 +69,9 @@ class Flight:
         self._loaded: dict[int, bytes] = {}
         """By ``seq``: a row of evidence as it is sent, with its file."""
 
-    def carry(self, attach: Attach | None) -> None:
-        """Let ``attach`` put files into events of evidence."""
-        self._attach = attach
+    def carry(self, attach: Attach | None, mapping: MappingOptions | None = None) -> None:
+        """Let ``attach`` put files into events of evidence, and ``mapping`` say in which words events go."""
+        self._attach, self._mapping = attach, mapping
 
     @property
     def is_empty(self) -> bool:
@@ -129,11 +133,33 @@ class Flight:
             self._queue.popleft()
             if not self._rows:
                 self._answered_s = self._now_s()
-            body = self._loaded.get(row.seq, row.body)
-            mid = self._link.publish(f"{self._topic}/evt/{row.lane}", body, self._beside(row, replayed))
+            self._publish(row, replayed)
+        self._note(in_flight=len(self._rows))
+
+    def _publish(self, row: Row, replayed: bool) -> None:
+        """Send the messages of a row; one that has none counts as sent."""
+        found = self._messages(row)
+        for message in found:
+            mid = self._link.publish(message.topic, message.body, self._beside(row, replayed), message.retain)
             self._rows[mid] = row
             self.is_mute = self.is_mute or not self._has_answered
-        self._note(in_flight=len(self._rows))
+        self._open[row.seq] = len(found)
+        if not found:
+            self._taken.append(row)
+
+    def _messages(self, row: Row) -> list[Outgoing]:
+        body = self._loaded.get(row.seq, row.body)
+        if self._mapping is None:
+            return [Outgoing(f"{self._topic}/evt/{row.lane}", body)]
+        return messages(self._mapping, body, self._topic)
+
+    def _arrived(self, ack: Ack) -> Row | None:
+        """Take note of an answer; return the row, if it was the last one that was missing of it."""
+        row = self._rows.pop(ack.mid, None)
+        if row is None:
+            return None
+        self._open[row.seq] -= 1
+        return row if self._open[row.seq] == 0 else None
 
     def _may_carry(self, row: Row) -> bool:
         """Tell whether a row of evidence is read, and no other is on its way: an alarm waits for one at most."""
@@ -148,21 +174,22 @@ class Flight:
 
     async def _land(self) -> None:
         """Wait for answers, or for something to do; then account for them."""
-        acks = await self._link.acks(0.02 if self._queue else 0.25)
+        idle_s = 0.02 if self._queue or self._taken else 0.25
+        acks = await self._link.acks(idle_s)
         if acks:
             self._answered_s = self._now_s()
         if any(ack.mid in self._rows for ack in acks):  # and not only what was said when we came
             self._has_answered, self.is_mute = True, False
         elif self._rows and not acks and self._now_s() - self._answered_s > ANSWER_LIMIT_S:
             raise LinkLost(f"{self._link.name}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
-        taken = [row for ack in acks if ack.code == 0 and (row := self._rows.pop(ack.mid, None))]
+        taken = [row for ack in acks if ack.code == 0 and (row := self._arrived(ack))]
         if taken:
             self._taken.extend(taken)
             self._waits = delays(1.0, 60.0)
             self._note(more_sent=len(taken), reason="", nobody_listens=False)
         for ack in acks:
             if ack.code != 0 and ack.mid in self._rows:
-                await self._refused(ack, self._rows.pop(ack.mid))
+                await self._refused(ack, self._rows[ack.mid])
 
     def _mark(self) -> None:
         """Begin the next write of what was sent, once the one before is done. Raises what that one raised."""
@@ -176,6 +203,7 @@ class Flight:
     async def _refused(self, ack: Ack, row: Row) -> None:
         """The other end has the event not: it stays in the outbox, and sending pauses so that order is kept."""
         self._queue.clear()
+        self._rows = {mid: each for mid, each in self._rows.items() if each is not row}
         pause_s = next(self._waits) if ack.code not in POISON else POISON_PAUSE_S
         self._resume_s = max(self._resume_s, self._now_s() + pause_s)
         plain = "nobody subscribes to our topic" if ack.code == NO_SUBSCRIBERS else ""

@@ -49,7 +49,7 @@ class Link(Protocol):
     def announce(self) -> None:
         """Tell everybody that the gateway is online here."""
 
-    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]]) -> int:
+    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]], retain: bool = False) -> int:
         """Hand one event over; return the number that its acknowledgement will carry."""
 
     async def acks(self, limit_s: float) -> list[Ack]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 import structlog
@@ -24,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.uplink import tls
 from agent.uplink.answers import Answers
 from agent.uplink.link import Ack, LinkLost, Message
+from agent.uplink.mapping import MappingOptions, Outgoing, filled_status
 from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,19 @@ def _limits() -> Properties:
 _LIMITS = _limits()
 
 
+class _Sign(NamedTuple):
+    """Where a gateway says that it is there, and that it is not."""
+
+    topic: str
+    online: bytes
+    offline: bytes
+    retain: bool = True
+
+
+def _status(online: bool, session: str) -> bytes:
+    return json.dumps({"online": online, "session": session}).encode()
+
+
 class MqttLink:
     """A connection to one broker, with a will that says offline; see ``Link``.
 
@@ -56,19 +71,27 @@ class MqttLink:
         topic: str,
         now: datetime,
         topics: Sequence[str] = (),
+        mapping: MappingOptions | None = None,
     ) -> None:
-        """Prepare it; it will hear ``topics``.
+        """Prepare it; it will hear ``topics``, and say that it is there as ``mapping`` wants it.
 
         Raises ValueError, OSError: a password or certificate that cannot be used at ``now`` (UTC).
         """
         self.receive_maximum = 65535
         self.name = broker
-        self._status_topic = f"{topic}/status"
-        self._session = str(uuid.uuid4())
+        session = str(uuid.uuid4())
+        self._sign = _Sign(f"{topic}/status", _status(True, session), _status(False, session))
+        if mapping is not None and mapping.status is not None:
+            self._sign = _Sign(*filled_status(mapping.status, {"topic": topic}))
+        self._content_type = "application/json" if mapping is not None else "application/cloudevents+json"
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._topics = topics
         self._answers = Answers(broker)
+        self._waiting: deque[tuple[int, Outgoing, Properties | None]] = deque()
+        self._unanswered: dict[int, int] = {}
+        """By paho's number the one that we gave."""
+        self._given = 0
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._log = ""
@@ -93,18 +116,15 @@ class MqttLink:
             raise LinkLost(f"{self.name}: {reason}") from error
 
     def announce(self) -> None:
-        """Say online, retained."""
-        self._client.publish(self._status_topic, self._status(True), qos=1, retain=True)
+        """Say online."""
+        self._send(Outgoing(self._sign.topic, self._sign.online, self._sign.retain))
 
-    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]]) -> int:
-        """Hand one event over; return the number that its acknowledgement will carry."""
+    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]], retain: bool = False) -> int:
+        """Hand one message over; return the number that its acknowledgement will carry."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ContentType = "application/cloudevents+json"
+        properties.ContentType = self._content_type
         properties.UserProperty = user
-        info = self._client.publish(topic, body, qos=1, properties=properties)
-        if info.rc != mqtt.MQTT_ERR_SUCCESS:
-            raise LinkLost(f"{self.name}: {mqtt.error_string(info.rc)}")
-        return info.mid
+        return self._send(Outgoing(topic, body, retain), properties)
 
     async def acks(self, limit_s: float) -> list[Ack]:
         """Wait up to ``limit_s`` for answers; return all there are. Raises LinkLost."""
@@ -124,7 +144,7 @@ class MqttLink:
         properties.ContentType = "application/json"
         if correlation:
             properties.CorrelationData = correlation
-        self._client.publish(topic, body, qos=1, properties=properties)
+        self._send(Outgoing(topic, body), properties)
 
     def nudge(self) -> None:
         """Let ``acks`` return at once: there is something to send."""
@@ -133,7 +153,7 @@ class MqttLink:
     async def close(self, farewell: bool) -> None:
         """End the connection; with ``farewell`` say offline first, as the will would."""
         if farewell:
-            self._client.publish(self._status_topic, self._status(False), qos=1, retain=True)
+            self._client.publish(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
             await asyncio.sleep(0.1)
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
@@ -153,7 +173,7 @@ class MqttLink:
         client.connect_timeout = self._options.patience / 2
         client.max_queued_messages_set(0)
         client.max_inflight_messages_set(1000)
-        client.will_set(self._status_topic, self._status(False), qos=1, retain=True)
+        client.will_set(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
         if self._options.username:
             client.username_pw_set(self._options.username, self._password())
         if is_encrypted(self.name):
@@ -170,8 +190,29 @@ class MqttLink:
         path = self._options.password_file
         return path.read_text(encoding="utf-8").strip() if path is not None else None
 
-    def _status(self, online: bool) -> bytes:
-        return json.dumps({"online": online, "session": self._session}).encode()
+    def _send(self, message: Outgoing, properties: Properties | None = None) -> int:
+        self._given += 1
+        self._waiting.append((self._given, message, properties))
+        self._pump()
+        return self._given
+
+    def _pump(self) -> None:
+        """Send what waits; never more at once than the broker takes, whatever it is that we have to say."""
+        while self._waiting and len(self._unanswered) < self.receive_maximum:
+            number, message, properties = self._waiting.popleft()
+            info = self._client.publish(message.topic, message.body, 1, message.retain, properties)
+            if info.rc != mqtt.MQTT_ERR_SUCCESS:
+                raise LinkLost(f"{self.name}: {mqtt.error_string(info.rc)}")
+            self._unanswered[info.mid] = number
+
+    def _answer(self, mid: int, code: int) -> None:
+        number = self._unanswered.pop(mid, None)
+        if number is not None:
+            self._answers.put(Ack(number, code))
+        try:
+            self._pump()
+        except LinkLost as error:
+            self._answers.lose(str(error))
 
     def _hand_over(self, callback: Any, *args: Any) -> None:
         if not self._loop.is_closed():
@@ -195,7 +236,7 @@ class MqttLink:
             self._log = text
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._answers.put, Ack(mid, code.value))
+        self._hand_over(self._answer, mid, code.value)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         properties = message.properties

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,6 +12,7 @@ from agent.commands.options import CommandOptions
 from agent.core.durations import Duration
 from agent.core.options import Options
 from agent.core.secrets import File, Secret
+from agent.uplink.mapping import MappingOptions, load, preset
 
 _BROKER = re.compile(r"(?:mqtts?|(wss?))://(?:[^/\s:@\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d+))?(/\S*)?")
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -92,6 +93,10 @@ class UplinkOptions(Options):
     )
     window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
     replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")
+    preset: Literal["homeassistant", "thingsboard"] | None = Field(
+        default=None, description="events in the words of another platform"
+    )
+    mapping: File | None = Field(default=None, description="the same, in a file of the site's own")
     watermark: bool = Field(
         default=False, description="the centre says what it has stored, and what it has not is kept and sent on demand"
     )
@@ -104,11 +109,21 @@ class UplinkOptions(Options):
             raise ValueError("'certificate' and 'key' belong together; give both or none")
         if sum(map(bool, (self.brokers, self.webhook, self.file))) != 1:
             raise ValueError("give one of 'brokers', 'webhook' and 'file'; the journal is sent once")
+        if self.preset and self.mapping:
+            raise ValueError("give 'preset' or 'mapping'; begin a mapping with a copy of a preset")
+        if not self.brokers and (self.preset or self.mapping):
+            raise ValueError("'preset' and 'mapping' say what goes to a broker; leave them out, or give 'brokers'")
         if not self.brokers and (self.watermark or self.commands):
             raise ValueError("'watermark' and 'commands' come from a broker; leave them out, or give 'brokers'")
         if (self.certificate or self.ca_file) and not any(map(is_encrypted, self.ends)):
             raise ValueError(f"{self.ends[0]} is not encrypted, so certificates are of no use; {_SECURE}")
         return self
+
+    def words(self) -> MappingOptions | None:
+        """Return the mapping of events; None: they go as they are. Raises ConfigError: what is wrong with the file."""
+        if self.preset is not None:
+            return preset(self.preset)
+        return load(self.mapping) if self.mapping is not None else None
 
     @property
     def ends(self) -> tuple[str, ...]:

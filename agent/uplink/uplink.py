@@ -52,6 +52,7 @@ class Uplink:
         self._clock = clock
         self._link: Link | None = None
         self._attach = attach
+        self._mapping = options.words()
         self.desk: Desk | None = None
         """Takes commands from above; set it before ``run``."""
         self._watermark = Watermark(journal, clock)
@@ -110,7 +111,7 @@ class Uplink:
             return FileLink(self._options.file)
         topics = [f"{self.topic}/ack"] if self._options.watermark else []
         topics += [f"{self.topic}/cmd"] if self.desk is not None else []
-        return MqttLink(end, self._options, self._client_id, self.topic, now, topics)
+        return MqttLink(end, self._options, self._client_id, self.topic, now, topics, self._mapping)
 
     async def _use(self, link: Link) -> Link | None:
         """Use a connection for as long as it lasts; return the better one that follows it, if there is one."""
@@ -130,7 +131,7 @@ class Uplink:
     async def _drain(self, link: Link) -> Link | None:
         options = self._options
         flight = Flight(link, options.window, options.replay_rate, self.topic, self._journal, self._clock, self._note)
-        flight.carry(self._attach)
+        flight.carry(self._attach, self._mapping)
         better = options.ends[: options.ends.index(link.name)]
         scout = asyncio.create_task(self._scout(better), name="uplink scout") if better else None
         listener = asyncio.create_task(self._listen(link), name="uplink listener")

@@ -52,7 +52,7 @@ class WebLink(OneWay):
         connector = aiohttp.TCPConnector(ssl=self._context if self._context is not None else True, limit=1)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)
 
-    def publish(self, topic: str, body: bytes, user: list[tuple[str, str]]) -> int:  # noqa: ARG002 - the body has its lane
+    def publish(self, _topic: str, body: bytes, user: list[tuple[str, str]], _retain: bool = False) -> int:
         """Begin to send one event; return the number that its answer will carry."""
         self._mid += 1
         headers = {f"Anshao-{name.replace('_', '-').title()}": value for name, value in user}

@@ -20,6 +20,7 @@ from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
 from agent.reports import alarm_event
+from agent.uplink.mapping import load, messages
 from agent.uplink.watermark import Confirmation
 from tests.fakes import FakeRecorder
 
@@ -69,6 +70,23 @@ def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
     for sample in [*samples("docs/uplink.md", "yaml"), *samples("docs/commands.md", "yaml")]:
         (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
         assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
+
+
+def test_the_mapping_of_uplink_md_is_one(tmp_path: Path) -> None:
+    (sample,) = samples("docs/uplink.md", "yaml mapping")
+    (tmp_path / "mapping.yaml").write_text(sample, encoding="utf-8")
+    data = {
+        "action": "raised",
+        "priority": 1,
+        "post": "fire post",
+        "name": {"en": "Gas"},
+        "value": 41.5,
+        "unit": "%LEL",
+    }
+    event = {"type": "anshao.alarm.transition.v1", "time": "2026-01-05T08:15:30+00:00", "data": data}
+    (message,) = messages(load(tmp_path / "mapping.yaml"), json.dumps(event).encode(), "plant/works/hall-3")
+    assert message.topic == "pager/fire_post"
+    assert json.loads(message.body) == {"text": "Gas: 41.5 %LEL", "at": 1767600930000}
 
 
 def test_what_uplink_md_lets_a_centre_confirm_is_understood() -> None:
