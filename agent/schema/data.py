@@ -220,7 +220,7 @@ class RulesChange(TypedDict):
 
 
 class ModelChange(TypedDict):
-    """A camera's model was staged, activated, confirmed, rolled back or rejected."""
+    """A camera's model was staged, shadowed, activated, confirmed, rolled back or rejected."""
 
     action: str
     camera: str
@@ -229,6 +229,7 @@ class ModelChange(TypedDict):
     reason: str
     sha256: str
     operator: Person
+    comparison: NotRequired[dict[str, object]]
 
 
 class EvidenceData(ItemRow):

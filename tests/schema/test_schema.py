@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from agent.app.cameras import CamerasDesk
-from agent.app.modelsets import ModelSets
+from agent.app.modelsets.telling import Teller
 from agent.app.parts import Parts
 from agent.app.plan import load_plan
 from agent.app.proof import Prover
@@ -160,8 +160,7 @@ async def of_what_is_rare(folder: Path) -> list[dict[str, Any]]:
         cast(Parts, SimpleNamespace(clock=clock, journal=recorder)),
     )
     desk._publish(Span("early", "A", clock.now().utc, {"bare": (60, 58)}), is_over=True)
-    models = ModelSets({}, cast(Any, None), cast(Any, None), recorder, clock)
-    models._tell("rejected", "gate", "m/1", LI, "it does not load")
+    Teller(recorder, clock)("shadowed", "gate", "m/1", LI, "it does not load", comparison={"pictures": 9})
     operations = Operations(Policy(), clock.now())
     for _ in range(20):
         operations.flood.raised("hall", Priority.P3, clock.now().mono_s)
