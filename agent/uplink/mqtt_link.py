@@ -219,8 +219,9 @@ class MqttLink:
             self._loop.call_soon_threadsafe(callback, *args)
 
     def _on_connect(
-        self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
+        self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
     ) -> None:
+        client.on_log = None  # paho would put every message into words for it
         maximum = getattr(properties, "ReceiveMaximum", None)
         self._hand_over(self._set_connected, code, maximum)
 
