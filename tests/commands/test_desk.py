@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.commands import CommandOptions, Desk
@@ -237,6 +237,7 @@ async def test_a_flood_from_nobody_does_not_fill_the_journal(rig: Rig) -> None:
     assert rig.recorder.events[-1].data["unrecorded"] == 200 - _MOST_REFUSALS
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode) | st.just(b"[" * 20_000))
 async def test_rubbish_is_answered_and_does_nothing(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     rig = Rig(tmp_path_factory.getbasetemp())
