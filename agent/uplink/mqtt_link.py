@@ -12,7 +12,6 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -69,14 +68,11 @@ class MqttLink:
         options: UplinkOptions,
         client_id: str,
         topic: str,
-        now: datetime,
+        papers: tls.Papers,
         topics: Sequence[str] = (),
         mapping: MappingOptions | None = None,
     ) -> None:
-        """Prepare it; it will hear ``topics``, and say that it is there as ``mapping`` wants it.
-
-        Raises ValueError, OSError: a password or certificate that cannot be used at ``now`` (UTC).
-        """
+        """Prepare it; it will hear ``topics``, and say that it is there as ``mapping`` wants it."""
         self.receive_maximum = 65535
         self.name = broker
         session = str(uuid.uuid4())
@@ -95,7 +91,7 @@ class MqttLink:
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._log = ""
-        self._client = self._make_client(client_id, now)
+        self._client = self._make_client(client_id, papers)
 
     async def open(self) -> None:
         """Connect. Raises LinkLost with the reason, in words."""
@@ -158,7 +154,7 @@ class MqttLink:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
 
-    def _make_client(self, client_id: str, now: datetime) -> mqtt.Client:
+    def _make_client(self, client_id: str, papers: tls.Papers) -> mqtt.Client:
         path = web_path(self.name)
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -175,20 +171,13 @@ class MqttLink:
         client.max_inflight_messages_set(1000)
         client.will_set(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
         if self._options.username:
-            client.username_pw_set(self._options.username, self._password())
-        if is_encrypted(self.name):
-            client.tls_set_context(tls.context(self._options, now))
+            client.username_pw_set(self._options.username, papers.secret)
+        if papers.context is not None:
+            client.tls_set_context(papers.context)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_publish, client.on_log = self._on_disconnect, self._on_publish, self._on_log
         client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
         return client
-
-    def _password(self) -> str | None:
-        """Return the password. Raises OSError, ValueError."""
-        if self._options.password is not None:
-            return self._options.password.read()
-        path = self._options.password_file
-        return path.read_text(encoding="utf-8").strip() if path is not None else None
 
     def _send(self, message: Outgoing, properties: Properties | None = None) -> int:
         self._given += 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 import stat
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
 
-from agent.uplink.options import UplinkOptions
+from agent.uplink.options import UplinkOptions, is_encrypted
 
 _CLOCK = "or this PC's clock is wrong"
 _HUNG_UP = "it hung up on TLS; is that the port with TLS, and does it take our certificate (or ask for one)?"
@@ -40,6 +41,28 @@ _ALERTS = {
 """By a part of OpenSSL's name of what the other side said."""
 
 
+@dataclass(frozen=True)
+class Papers:
+    """What a connection shows and asks for: ``secret`` is a broker's password, or the token of a webhook."""
+
+    context: ssl.SSLContext | None = None
+    secret: str | None = None
+
+
+def papers(options: UplinkOptions, end: str, now: datetime) -> Papers:
+    """Read all files that a connection to ``end`` needs; a disk may keep one waiting, so not in the event loop.
+
+    Raises ValueError, OSError: which file is wrong, and how.
+    """
+    found = context(options, now) if is_encrypted(end) else None
+    if options.webhook is not None:
+        return Papers(found, options.webhook.token.read() if options.webhook.token is not None else None)
+    if options.password is not None:
+        return Papers(found, options.password.read())
+    file = options.password_file
+    return Papers(found, file.read_text(encoding="utf-8").strip() if file is not None else None)
+
+
 def context(options: UplinkOptions, now: datetime) -> ssl.SSLContext:
     """Return what TLS needs. Raises ValueError that says which file is wrong, and how; ``now`` is UTC."""
     try:
@@ -55,15 +78,14 @@ def context(options: UplinkOptions, now: datetime) -> ssl.SSLContext:
     return made
 
 
-def days_left(options: UplinkOptions, now: datetime) -> float | None:
-    """Return for how many days our certificate is valid; None without one, or when it cannot be read."""
+def end_of_ours(options: UplinkOptions) -> datetime | None:
+    """Return when our certificate ends (UTC); None without one, or when it cannot be read. It reads a file."""
     if options.certificate is None:
         return None
     try:
-        ends = own_certificate(options.certificate).not_valid_after_utc
+        return own_certificate(options.certificate).not_valid_after_utc
     except ValueError:
         return None
-    return round((ends - now).total_seconds() / 86400.0, 1)
 
 
 def own_certificate(path: Path) -> x509.Certificate:

@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -53,6 +54,8 @@ class Uplink:
         self._link: Link | None = None
         self._attach = attach
         self._mapping = options.words()
+        self._ends: datetime | None = None
+        """When our certificate ends, as of the last attempt to connect."""
         self.desk: Desk | None = None
         """Takes commands from above; set it before ``run``."""
         self._watermark = Watermark(journal, clock)
@@ -66,10 +69,9 @@ class Uplink:
             yield "gateway.uplink_preferred", self.status.online and self.status.preferred
         if self._options.watermark:
             yield "gateway.unconfirmed", self._journal.stats.unconfirmed
-        if self._options.certificate is not None:
-            days = tls.days_left(self._options, self._clock.now().utc)
-            if days is not None:
-                yield "gateway.certificate_days", days
+        if self._ends is not None:
+            left = self._ends - self._clock.now().utc
+            yield "gateway.certificate_days", round(left.total_seconds() / 86400.0, 1)
 
     async def run(self) -> None:
         """Connect and drain until cancelled."""
@@ -88,7 +90,9 @@ class Uplink:
         """Return a connection to the first that takes us in; each gets a bounded time."""
         for broker in brokers:
             try:
-                link = self._make(broker)
+                self._ends = await asyncio.to_thread(tls.end_of_ours, self._options)
+                now = self._clock.now().utc
+                link = self._make(broker, await asyncio.to_thread(tls.papers, self._options, broker, now))
             except (OSError, ValueError) as error:  # a password or certificate that cannot be used
                 self._offline(broker, f"{broker}: {error}", quietly)
                 continue
@@ -103,15 +107,14 @@ class Uplink:
                 raise
         return None
 
-    def _make(self, end: str) -> Link:
-        now = self._clock.now().utc
+    def _make(self, end: str, papers: tls.Papers) -> Link:
         if self._options.webhook is not None:
-            return WebLink(self._options.webhook, self._options, now)
+            return WebLink(self._options.webhook, self._options.patience, papers)
         if self._options.file is not None:
             return FileLink(self._options.file)
         topics = [f"{self.topic}/ack"] if self._options.watermark else []
         topics += [f"{self.topic}/cmd"] if self.desk is not None else []
-        return MqttLink(end, self._options, self._client_id, self.topic, now, topics, self._mapping)
+        return MqttLink(end, self._options, self._client_id, self.topic, papers, topics, self._mapping)
 
     async def _use(self, link: Link) -> Link | None:
         """Use a connection for as long as it lasts; return the better one that follows it, if there is one."""

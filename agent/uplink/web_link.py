@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from datetime import datetime
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -12,7 +11,7 @@ import aiohttp
 from agent.uplink import tls
 from agent.uplink.answers import OneWay
 from agent.uplink.link import Ack, LinkLost
-from agent.uplink.options import UplinkOptions, WebhookOptions, is_encrypted
+from agent.uplink.options import WebhookOptions
 
 _SPOILT = frozenset((400, 413, 414, 415, 422))
 """What is wrong is the event: the same bytes will not do better later."""
@@ -24,14 +23,12 @@ _MOST_READ = 500
 class WebLink(OneWay):
     """Implements ``Link``. One event is on its way at a time: HTTP keeps no order among several."""
 
-    def __init__(self, webhook: WebhookOptions, options: UplinkOptions, now: datetime) -> None:
-        """Prepare it. Raises ValueError: a certificate or token that cannot be used at ``now`` (UTC)."""
+    def __init__(self, webhook: WebhookOptions, patience_s: float, papers: tls.Papers) -> None:
+        """Prepare it; ``patience_s`` is how long it may take to be let in."""
         super().__init__(webhook.url, 1)
-        self._webhook, self._patience_s = webhook, options.patience
-        self._context = tls.context(options, now) if is_encrypted(webhook.url) else None
-        token = webhook.token.read() if webhook.token is not None else ""
+        self._webhook, self._patience_s, self._context = webhook, patience_s, papers.context
         self._headers = {"Content-Type": "application/cloudevents+json"}
-        self._headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers |= {"Authorization": f"Bearer {papers.secret}"} if papers.secret else {}
         self._session: aiohttp.ClientSession | None = None
         self._posting: asyncio.Task[None] | None = None
         self._mid = 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.clock import SystemClock
-from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
+from agent.uplink.tls import papers
 from tests.fakes import until
 from tests.uplink.conftest import Gateway, until_empty
 from tests.uplink.fake_broker import FakeBroker
@@ -84,4 +84,4 @@ async def test_a_password_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         {"brokers": ["mqtt://127.0.0.1:1"], "username": "gw", "password": {"file": tmp_path / "absent"}}
     )
     with pytest.raises(ValueError, match=r"the secret in .*absent cannot be read"):
-        MqttLink("mqtt://127.0.0.1:1", options, "gw", "plant/x", SystemClock().now().utc)
+        papers(options, "mqtt://127.0.0.1:1", SystemClock().now().utc)

@@ -13,7 +13,7 @@ from agent.core.clock import SystemClock
 from agent.uplink.link import LinkLost
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
-from agent.uplink.tls import context, days_left
+from agent.uplink.tls import context, end_of_ours, papers
 from tests.drivers.test_mqtt_tls import await_listener
 from tests.fakes import until
 from tests.servers.certificates import Authority, Pair
@@ -70,7 +70,8 @@ def options(pki: Pki, broker: str, **more: Any) -> UplinkOptions:
 
 
 def link(made: UplinkOptions) -> MqttLink:
-    return MqttLink(made.brokers[0], made, "gw", "plant/works/gw", SystemClock().now().utc)
+    shown = papers(made, made.brokers[0], SystemClock().now().utc)
+    return MqttLink(made.brokers[0], made, "gw", "plant/works/gw", shown)
 
 
 async def refusal(made: UplinkOptions) -> str:
@@ -145,8 +146,16 @@ def test_files_that_do_not_do_are_told_before_anything_is_sent(pki: Pki, tmp_pat
             context(options(pki, "mqtts://h:1", **files), now)
 
 
-def test_the_days_that_are_left_of_our_certificate_are_known(pki: Pki, tmp_path: Path) -> None:
-    now, soon = SystemClock().now().utc, pki.ours.issue("soon", days=6)
-    left = days_left(options(pki, "mqtts://h:1", certificate=soon.certificate, key=soon.key), now)
-    assert left is not None and 5.9 <= left <= 6.0
-    assert days_left(options(pki, "mqtts://h:1", certificate=tmp_path / "absent"), now) is None
+@pytest.mark.server
+async def test_the_days_that_are_left_of_our_certificate_are_a_point(
+    tmp_path: Path, pki: Pki, ports: dict[str, int]
+) -> None:
+    soon = pki.ours.issue("soon", days=6)
+    files = {"ca_file": pki.ours.certificate, "certificate": soon.certificate, "key": soon.key}
+    gateway = Gateway(tmp_path, 1, brokers=(f"mqtts://127.0.0.1:{ports['mqtts']}",), **files)
+    with gateway.journal:
+        async with gateway.running() as uplink:
+            await until(lambda: uplink.status.online)
+            days = dict(uplink.values())["gateway.certificate_days"]
+            assert isinstance(days, float) and 5.9 <= days <= 6.0
+    assert end_of_ours(options(pki, "mqtts://h:1", certificate=tmp_path / "absent")) is None
