@@ -1,7 +1,7 @@
 # make run: see it work. make test: all checks. Both set themselves up; see README.md.
 PY := .venv/bin/python
 CODE := agent drivers models rules tests benchmarks tools
-.PHONY: run test lint bench evaluate campaign simulate lock clean
+.PHONY: run test lint asyncapi bench evaluate campaign simulate lock clean
 
 run:
 	@tools/setup requirements.lock
@@ -16,6 +16,9 @@ lint: .dev
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache
+
+asyncapi: .dev
+	@$(PY) -m agent asyncapi >docs/asyncapi.json
 
 bench: .dev
 	@$(PY) -m benchmarks $(ARGS)

@@ -97,7 +97,7 @@ class _Reader:
         outputs = {name: made for name in self._names("outputs") if (made := self._output(name))}
         self._shared(outputs, devices)
         self._backups(outputs)
-        uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
+        uplink = self._uplink()
         journal = self._model(JournalOptions, ("journal",)) or JournalOptions()
         rules = tuple(self._rules())
         calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
@@ -141,6 +141,17 @@ class _Reader:
             if fault := options.point_fault(point):
                 self._fault((*where, "points", name), fault)
         return DeviceConfig(id_, kind, options, points)
+
+    def _uplink(self) -> UplinkOptions | None:
+        if self._doc.data.get("uplink") is None:
+            return None
+        options = self._model(UplinkOptions, ("uplink",))
+        try:
+            if options is not None:
+                options.words()
+        except ConfigError as error:
+            self.faults.extend(error.faults)
+        return options
 
     def _lines(self, devices: Mapping[str, DeviceConfig]) -> None:
         """Devices on one line must want the same of it: none but the first could connect."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -30,7 +30,6 @@ def gateway_points(outputs: Sequence[str], devices: Sequence[str], zones: Sequen
     return [
         *(PointInfo(f"{device}.bad_points", description=f"points of {device} that are unknown") for device in devices),
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
-        PointInfo("gateway.uplink_online", description="connected to a broker"),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
         PointInfo("gateway.autonomy_h", "h", description="room for this long while nothing is sent"),
         PointInfo(SUMMARY, description="more alarms than people can take in"),
@@ -47,7 +46,7 @@ class Health:
         self,
         pipeline: Pipeline,
         buses: Sequence[OutputBus],
-        uplink_online: Callable[[], bool],
+        uplink: Callable[[], Iterable[tuple[str, Value]]],
         journal: Callable[[], JournalStats],
         devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
@@ -57,7 +56,7 @@ class Health:
         self.loop_lag_s = 0.0
         self._pipeline = pipeline
         self._buses = buses
-        self._uplink_online = uplink_online
+        self._uplink = uplink
         self._journal = journal
         self._devices = devices
         self._clock = clock
@@ -86,7 +85,7 @@ class Health:
 
     def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
-        yield "gateway.uplink_online", self._uplink_online()
+        yield from self._uplink()
         journal = self._journal()
         yield "gateway.journal_ok", not journal.failed
         yield "gateway.autonomy_h", round(journal.autonomy_h, 1)

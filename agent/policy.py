@@ -16,7 +16,8 @@ from agent.core.options import Options
 
 BUTTON = "button"
 """Acts through a physical button, at which nobody can write."""
-_CLOCK_SET = datetime(2026, 1, 1, tzinfo=UTC)
+CLOCK_SET = datetime(2026, 1, 1, tzinfo=UTC)
+"""A wall clock that shows less was never set."""
 
 
 def _priority(value: object) -> object:
@@ -67,11 +68,11 @@ class Policy:
         """Return the name of the shift; empty when there is none, and while the clock was never set."""
         local = utc.astimezone(self.zone)
         names = (name for name, shift in self.shifts.items() if shift.covers(local))
-        return next(names, "") if utc >= _CLOCK_SET else ""
+        return next(names, "") if utc >= CLOCK_SET else ""
 
     def crew(self, utc: datetime) -> str:
         """Return the crew on duty; empty when there is none, and while the clock was never set."""
-        if utc < _CLOCK_SET:
+        if utc < CLOCK_SET:
             return ""
         local = utc.astimezone(self.zone)
         return next((shift.crew for shift in self.shifts.values() if shift.covers(local)), "")

@@ -345,6 +345,7 @@ class FakeView:
             "uplink": {
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",
                 "sent": 5, "in_flight": 0, "nobody_listens": False,
+                "preferred": True,
             },
         }  # fmt: skip
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 
 from aiohttp import web
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from agent.api.requests import VIEW, Body, read
 from agent.core.model import Operator

@@ -83,7 +83,7 @@ class JournalRow(TypedDict):
 
 
 class UplinkRow(TypedDict):
-    """``state`` is online or offline."""
+    """``state`` is online or offline; ``preferred`` is false at another broker than the first."""
 
     state: str
     broker: str
@@ -92,6 +92,7 @@ class UplinkRow(TypedDict):
     sent: int
     in_flight: int
     nobody_listens: bool
+    preferred: bool
 
 
 class Status(TypedDict):

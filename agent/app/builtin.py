@@ -205,7 +205,7 @@ def test_rules(has_self_test: bool, proven: Collection[str]) -> Iterator[Conditi
         )
 
 
-def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
+def gateway_rules() -> Iterator[ConditionOptions]:
     """Yield the alarms of the gateway itself."""
     yield ConditionOptions(
         id="gateway.journal",
@@ -238,16 +238,40 @@ def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
         priority=Priority.P3,
         on_delay=_RULES_DELAY_S,
     )
-    if has_uplink:
+
+
+def uplink_rules(points: Collection[str]) -> Iterator[ConditionOptions]:
+    """Yield the alarms of the way to the centre, as far as ``points`` tell of it."""
+    yield ConditionOptions(
+        id="gateway.uplink",
+        name={"en": "The centre cannot be reached", "zh": "与平台连接中断"},
+        consequence={"en": "Events wait here; alarms and sirens work", "zh": "事件本地缓存，报警正常"},
+        response={"en": "Check the network and the broker", "zh": "检查网络和服务器"},
+        inputs={"online": "gateway.uplink_online"},
+        when="!online",
+        priority=Priority.P4,
+        on_delay=_UPLINK_DELAY_S,
+    )
+    if "gateway.uplink_preferred" in points:
         yield ConditionOptions(
-            id="gateway.uplink",
-            name={"en": "The centre cannot be reached", "zh": "与平台连接中断"},
-            consequence={"en": "Events wait here; alarms and sirens work", "zh": "事件本地缓存，报警正常"},
-            response={"en": "Check the network and the broker", "zh": "检查网络和服务器"},
-            inputs={"online": "gateway.uplink_online"},
-            when="!online",
+            id="gateway.uplink_fallback",
+            name={"en": "Events go to a fallback broker", "zh": "事件经备用服务器上传"},
+            consequence={"en": "If that is lost too, events wait here", "zh": "备用也中断时事件本地缓存"},
+            response={"en": "Check the first broker and the way to it", "zh": "检查首选服务器及网络"},
+            inputs={"online": "gateway.uplink_online", "preferred": "gateway.uplink_preferred"},
+            when="online && !preferred",
             priority=Priority.P4,
             on_delay=_UPLINK_DELAY_S,
+        )
+    for days, priority in ((30, Priority.P4), (7, Priority.P3)) if "gateway.certificate_days" in points else ():
+        yield ConditionOptions(
+            id=f"gateway.certificate_{days}d",
+            name={"en": f"The uplink's certificate ends within {days} days", "zh": f"上传证书 {days} 天内到期"},
+            consequence={"en": "Then the broker refuses us; events wait here", "zh": "到期后无法上传，事件本地缓存"},
+            response={"en": "Renew the file that 'uplink: certificate' names", "zh": "更新uplink证书文件"},
+            inputs={"days": "gateway.certificate_days"},
+            when=f"days < {days}.0",
+            priority=priority,
         )
 
 

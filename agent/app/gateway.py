@@ -204,6 +204,7 @@ class Gateway:
             "sent": status.sent,
             "in_flight": status.in_flight,
             "nobody_listens": status.nobody_listens,
+            "preferred": status.preferred,
         }
 
     def _committed(self, entries: list[Entry]) -> None:

@@ -26,6 +26,7 @@ from agent.health import gateway_points
 from agent.outputs import Output
 from agent.runner import online_point
 from agent.site import DeviceConfig, Site
+from agent.uplink import uplink_points
 from drivers import REGISTRY
 from models import CAMERA
 from models.options import CameraOptions
@@ -175,6 +176,7 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
         yield from driver.points
     zones = {point.zone for driver in drivers.values() for point in driver.points if point.zone}
     yield from gateway_points(list(site.outputs), list(site.devices), sorted(zones))
+    yield from uplink_points(site.uplink)
     if site.self_test is not None:
         yield PointInfo(SELF_TEST, description="the last self-test of the outputs passed")
     for camera in site.cameras if site.proof_test is not None else ():
@@ -203,7 +205,8 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
         outputs,
         buttons,
         tests,
-        builtin.gateway_rules(site.uplink is not None),
+        builtin.gateway_rules(),
+        builtin.uplink_rules(points) if site.uplink is not None else (),
     )
 
 

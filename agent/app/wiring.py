@@ -16,6 +16,7 @@ from agent.annunciation import Annunciator
 from agent.annunciation.buttons import watched
 from agent.annunciation.start import Start
 from agent.api import serve
+from agent.app.commands import Remote, recall
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
 from agent.app.modelsets import ModelSets, ModelStore
@@ -23,8 +24,9 @@ from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.trials import Trials
+from agent.commands import Desk
 from agent.core.clock import SystemClock
-from agent.core.model import Alarm, AlarmState, Instant
+from agent.core.model import Alarm, AlarmState, Instant, Value
 from agent.core.ports import Driver, Witness
 from agent.evidence import Evidence
 from agent.evidence.store import EvidenceStore
@@ -62,7 +64,8 @@ class Agent:
         options = site.gateway
         who = Identity(options.id, options.site, options.area, VERSION, site.revision, plan.bundle.revision)
         sends = site.uplink is not None
-        self.journal = Journal(state / "journal.db", who, clock, sends, site.journal)
+        confirms = site.uplink is not None and site.uplink.watermark
+        self.journal = Journal(state / "journal.db", who, clock, sends, site.journal, confirms)
         engine = Engine(plan.rules)
         self.outputs = plan.outputs
         kinds = {output.name: output.kind for output in self.outputs}
@@ -95,7 +98,7 @@ class Agent:
         self.health = Health(
             self.pipeline,
             self.buses,
-            self._uplink_online,
+            self._uplink_values,
             lambda: self.journal.stats,
             devices,
             clock,
@@ -108,6 +111,10 @@ class Agent:
             cameras, ModelStore(state / "models", Signers(site.models.trusted_keys)), self.pipeline, self.journal, clock
         )
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
+        self._parts = parts
+        if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
+            remote = Remote(self.gateway, parts, self.evidence)
+            self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -180,7 +187,13 @@ class Agent:
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         if self.uplink is not None:
-            yield Leaf("uplink", self.uplink.run)
+            yield Leaf("uplink", partial(self._send, self.uplink))
+
+    async def _send(self, uplink: Uplink) -> None:
+        """Nothing of the past is looked up before the alarms work; and no command is heard before it is."""
+        if uplink.desk is not None:
+            await recall(uplink.desk, self._parts)
+        await uplink.run()
 
     @asynccontextmanager
     async def _driving(self) -> AsyncIterator[None]:
@@ -205,8 +218,8 @@ class Agent:
     def _record(self, action: str, details: dict[str, object]) -> None:
         self.journal.record([gateway_event(action, details, self.clock.now())], ())
 
-    def _uplink_online(self) -> bool:
-        return self.uplink is not None and self.uplink.status.online
+    def _uplink_values(self) -> Iterable[tuple[str, Value]]:
+        return self.uplink.values() if self.uplink is not None else [("gateway.uplink_online", False)]
 
     def _in_step(self) -> bool:
         return self.rules.in_step

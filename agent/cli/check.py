@@ -111,7 +111,7 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "cameras": len(site.cameras),
         "outputs": len(site.outputs),
         "alarms": len(plan.rules),
-        "uplink": list(site.uplink.brokers) if site.uplink else [],
+        "uplink": list(site.uplink.ends) if site.uplink else [],
         "to_wire": list(guards(plan)),
     }
     if as_json:

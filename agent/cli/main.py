@@ -62,6 +62,14 @@ def demo(
 
 
 @app.command()
+def asyncapi() -> None:
+    """Print the description of everything that goes over the broker: AsyncAPI with JSON Schema."""
+    from agent.schema import asyncapi as document
+
+    print(json.dumps(document(), ensure_ascii=False, indent=1))
+
+
+@app.command()
 def check(
     site: Site,
     connect: Annotated[bool, typer.Option(help="read each point once")] = False,

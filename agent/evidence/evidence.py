@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from agent.core.errors import NotAllowed, NotConnected
-from agent.core.model import Action, AlarmDefinition, Operator
+from agent.core.model import Action, AlarmDefinition, Operator, Priority
 from agent.core.ports import Clock, EvidenceFile, Witness
 from agent.evidence.events import FILE, file_events, loss_event, with_content
 from agent.evidence.item import ORIGINALS, Item, ItemRow, Order
@@ -21,7 +21,7 @@ from agent.evidence.options import EvidenceOptions
 from agent.evidence.shelf import Shelf
 from agent.evidence.store import EvidenceStore
 from agent.journal import Entry, Journal, boot_id
-from agent.journal.envelope import decode, encode
+from agent.journal.envelope import decode, encode, uuid7
 from agent.reports import operator_event
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,8 @@ _NO_PICTURE = frozenset(
 _EXPECTED = ("snapshot", "annotated", "clip")
 _TRANSITION = "anshao.alarm.transition.v1"
 _LOOK_BACK = 100
+REQUESTED = "requested"
+"""Stands for the alarm where the centre asked for the file."""
 _LOST = "the gateway stopped before it was kept"
 
 
@@ -56,6 +58,7 @@ class Evidence:
         self._options, self._witnesses, self._definitions = options, witnesses, definitions
         self._journal, self._clock = journal, clock
         self._raised: deque[dict[str, Any]] = deque()
+        self._asked: deque[tuple[Order, str]] = deque()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: set[str] = set()
@@ -72,6 +75,9 @@ class Evidence:
                 while self._raised:
                     for order in self._orders(self._raised.popleft()):
                         group.create_task(self._collect(order), name=f"evidence {order.id}")
+                while self._asked:
+                    order, kind = self._asked.popleft()
+                    group.create_task(self._deliver(order, kind), name=f"evidence {order.id}")
                 self._wake.clear()
                 await self._wake.wait()
 
@@ -103,6 +109,25 @@ class Evidence:
         events = list(file_events(order, item, self._clock.now()))
         self._journal.record(events, ())
         return len(events)
+
+    def request(self, camera: str, kind: str) -> str:
+        """Keep what a camera sees now, and send the file of that ``kind`` (snapshot or clip); return its id.
+
+        Raises KeyError for no camera, NotAllowed while the one before is not done.
+        """
+        if camera not in self._witnesses:
+            raise KeyError(camera)
+        waiting = [order for order, _ in self._asked]
+        under_way = (order for order in self._shelf.orders.values() if order.open)
+        if any(order.alarm == REQUESTED and order.camera == camera for order in (*waiting, *under_way)):
+            raise NotAllowed(f"{camera} has not delivered what was asked for before; ask again when it has")
+        now = self._clock.now()
+        id_ = uuid7(int(now.utc.timestamp() * 1000))
+        when = (now.mono_s, now.utc.isoformat(), boot_id())
+        order = Order(f"{id_}.{camera}", REQUESTED, id_, camera, int(Priority.P4), "", *when)
+        self._asked.append((order, kind))
+        self._wake.set()
+        return f"{order.id}/{kind}"
 
     async def verify(self) -> list[dict[str, str]]:
         """Return each file's id and what is wrong with it, against its event where the journal still has it."""
@@ -170,6 +195,13 @@ class Evidence:
             await self._shelf.close(order)
         except (OSError, NotConnected) as error:
             self._lose(order, [kind for kind in _EXPECTED if not _has(order, kind)], str(error))
+
+    async def _deliver(self, order: Order, kind: str) -> None:
+        """Keep what was asked for, and send it, also where the site sends it on request only."""
+        await self._collect(order)
+        kept = self._shelf.orders.get(order.id)
+        if kind not in self._options.send and kept is not None and _has(kept, kind):
+            self.send(f"{order.id}/{kind}")
 
     async def _take(self, order: Order, file: EvidenceFile) -> Order:
         if file.reason:

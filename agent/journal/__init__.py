@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.journal.envelope import Identity, boot_id
 from agent.journal.journal import Journal, JournalStats
 from agent.journal.options import JournalOptions
+from agent.journal.replays import Replay
 from agent.journal.store import Entry, Row
 
-__all__ = ["Entry", "Identity", "Journal", "JournalOptions", "JournalStats", "Row", "boot_id"]
+__all__ = ["Entry", "Identity", "Journal", "JournalOptions", "JournalStats", "Replay", "Row", "boot_id"]

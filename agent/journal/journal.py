@@ -25,6 +25,7 @@ from agent.journal.envelope import Identity, encode
 from agent.journal.keeping import Keeper
 from agent.journal.opening import Damaged
 from agent.journal.options import JournalOptions
+from agent.journal.replays import Replay
 from agent.journal.salvage import Salvage
 from agent.journal.store import Entry, Row, Store
 
@@ -43,6 +44,7 @@ class JournalStats:
     """``failed`` tells why nothing reaches the disk now, or is empty.
 
     ``autonomy_h`` is for how many hours it can take everything in if nothing is sent, at the pace of the last hour.
+    ``unconfirmed`` were sent, and the centre has not said that it has them.
     """
 
     events: int = 0
@@ -51,19 +53,27 @@ class JournalStats:
     in_memory: int = 0
     failed: str = ""
     autonomy_h: float = LONGEST_H
+    unconfirmed: int = 0
 
 
 class Journal:
     """Implements ``agent.core.ports.Recorder``; use it as a context manager.
 
     ``last_seq`` is the journal number of the newest event on disk. Without ``sends`` (a site with no
-    uplink) events are kept and pruned, but wait for nobody.
+    uplink) events are kept and pruned, but wait for nobody. With ``confirms`` they are kept until the centre
+    says that it has them, as far as the quotas allow.
     ``on_commit`` is called from the journal's thread with what each commit wrote. ``rules_revision``
     goes into every event that is recorded from now on; rules may change while it runs.
     """
 
     def __init__(
-        self, path: Path, who: Identity, clock: Clock, sends: bool = True, options: JournalOptions | None = None
+        self,
+        path: Path,
+        who: Identity,
+        clock: Clock,
+        sends: bool = True,
+        options: JournalOptions | None = None,
+        confirms: bool = False,
     ) -> None:
         options = options or JournalOptions()
         self.path = path
@@ -72,7 +82,7 @@ class Journal:
         self.on_commit: list[Callable[[list[Entry]], None]] = []
         self.rules_revision = who.rules_revision
         self._who = who
-        self._sends = sends
+        self._sends, self._confirms = sends, confirms
         self._clock = clock
         self._backlog = Backlog()
         self._calls: queue.SimpleQueue[tuple[Callable[[Store], Any], Future[Any]]] = queue.SimpleQueue()
@@ -130,6 +140,14 @@ class Journal:
     async def mark_failed(self, seq: int) -> int:
         """Count a refused attempt; return how many there were."""
         return await self._ask(lambda store: store.mark_failed(seq))
+
+    async def confirm(self, stored: Mapping[str, int]) -> list[str]:
+        """Note up to where the centre has each lane; return what of it cannot be, in words."""
+        return await self._ask(lambda store: store.confirm(stored))
+
+    async def replay(self, lane: str, first: int) -> Replay:
+        """Send a lane's events from number ``first`` on once more."""
+        return await self._ask(lambda store: store.replay(lane, first))
 
     async def quarantine(self, row: Row, reason: str) -> None:
         """Take a row out of the way, and journal that."""
@@ -196,7 +214,8 @@ class Journal:
             self._go_on_salvaging(store, self._salvage)
         last, pending = store.stats()
         hours = self._keeper.hours(store, time.monotonic())
-        self.stats = JournalStats(last, pending, store.size_bytes(), autonomy_h=hours)
+        size, unconfirmed = store.size_bytes(), store.unconfirmed()
+        self.stats = JournalStats(last, pending, size, autonomy_h=hours, unconfirmed=unconfirmed)
 
     def _mind_the_room(self, store: Store) -> None:
         """Without ballast nothing can be given back: keep the log empty, and room in the file for what comes next."""
@@ -252,12 +271,12 @@ class Journal:
     def _open(self) -> Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return Store(self.path, self._who, self._sends)
+            return Store(self.path, self._who, self._sends, self._confirms)
         except Damaged as error:
             aside = self._set_aside()
             log.error("journal damaged, a new one is begun", reason=str(error), kept=aside.name)
             self._tell_loss("journal", 0, f"the file is damaged ({error}); it was kept", {"file": aside.name})
-            store = Store(self.path, self._who, self._sends)
+            store = Store(self.path, self._who, self._sends, self._confirms)
             self._salvage = Salvage(aside)
             store.resume(self._salvage.lanes, self._salvage.alarms)
             return store

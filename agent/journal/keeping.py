@@ -45,7 +45,7 @@ class Keeper:
         """On a full disk: delete sent events, the least important lane's first; then what may be lost unsent."""
         store.empty_log()
         lanes = [str(lane) for lane in reversed(Lane)]
-        if any(store.shrink(lane, sent=True).count for lane in lanes):
+        if any(self._shrink_sent(store, lane, "the disk is full") for lane in lanes):
             return
         for lane in lanes:
             if lane not in _SPARED and self._shrink(store, lane, "the disk is full"):
@@ -63,13 +63,23 @@ class Keeper:
 
     def _shrink(self, store: Store, lane: str, reason: str) -> int:
         """Delete some of a lane: sent ones, or else unsent ones, which is a loss. Returns how many went."""
-        sent = store.shrink(lane, sent=True)
-        if sent.count:
-            return sent.count
+        sent = self._shrink_sent(store, lane, reason)
+        if sent:
+            return sent
         lost = store.shrink(lane, sent=False)
         if lost.count:
             self._tell("spool", lost.count, reason, _details(lane, lost))
         return lost.count
+
+    def _shrink_sent(self, store: Store, lane: str, reason: str) -> int:
+        """Delete some that were sent; that the centre has not said that it has them is told, as of a loss."""
+        sent, stored = store.shrink(lane, sent=True), store.lanes[lane].stored
+        if store.confirms and sent.last > stored:
+            first = max(sent.first, stored + 1)
+            where = {"lane": lane, "first": first, "last": sent.last}
+            count = min(sent.count, sent.last - first + 1)
+            self._tell("spool", count, f"{reason}; they were sent, but the centre had not said that it has them", where)
+        return sent.count
 
 
 def _details(lane: str, lost: Removed) -> dict[str, Any]:

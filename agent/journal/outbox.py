@@ -11,12 +11,16 @@ from agent.core.model import Lane
 
 @dataclass
 class LaneMark:
-    """One lane: ``last`` number given, everything up to ``done`` is done, ``ahead`` is done too; ``bytes`` kept."""
+    """One lane: ``last`` number given, everything up to ``done`` is done, ``ahead`` is done too; ``bytes`` kept.
+
+    The centre says that it has ``stored`` everything up to there; 0 while it says nothing.
+    """
 
     last: int = 0
     done: int = 0
     bytes: int = 0
     ahead: set[int] = field(default_factory=set)
+    stored: int = 0
 
     @property
     def waiting(self) -> int:
@@ -26,6 +30,15 @@ class LaneMark:
     def finish(self, lane_seqs: Iterable[int]) -> None:
         """Take events as done; the mark moves on over all that follow without a gap."""
         self.ahead.update(number for number in lane_seqs if number > self.done)
+        self._move_on()
+
+    def skip(self, number: int) -> None:
+        """Take everything up to ``number`` as done."""
+        self.done = max(self.done, number)
+        self.ahead = {each for each in self.ahead if each > self.done}
+        self._move_on()
+
+    def _move_on(self) -> None:
         while self.done + 1 in self.ahead:
             self.done += 1
             self.ahead.remove(self.done)
@@ -37,15 +50,15 @@ class Marks:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self.of: dict[str, LaneMark] = {str(lane): LaneMark() for lane in Lane}
-        for name, last, done, size in db.execute("SELECT name, last, done, bytes FROM lane"):
-            self.of[name] = LaneMark(last, done, size)
+        for name, last, done, size, stored in db.execute("SELECT name, last, done, bytes, stored FROM lane"):
+            self.of[name] = LaneMark(last, done, size, stored=stored)
         for name, number in db.execute("SELECT lane, lane_seq FROM ahead"):
             self.of[name].ahead.add(number)
 
     def save(self) -> None:
         """Write the marks."""
-        rows = [(name, mark.last, mark.done, mark.bytes) for name, mark in self.of.items()]
-        self._db.executemany("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?)", rows)
+        rows = [(name, mark.last, mark.done, mark.bytes, mark.stored) for name, mark in self.of.items()]
+        self._db.executemany("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)", rows)
 
     def finish(self, done: Sequence[tuple[str, int]]) -> None:
         """Take events (lane and number in it) as done, and write that."""

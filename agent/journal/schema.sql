@@ -86,3 +86,12 @@ INSERT INTO gap
     SELECT 1, coalesce((SELECT min(seq) FROM event), (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'event')) - 1, value
     FROM meta WHERE key = 'anchor';
 DELETE FROM meta WHERE key = 'anchor';
+
+-- migration 4
+ALTER TABLE lane ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;  -- the centre says that it has every event up to this one
+
+CREATE TABLE replay (                             -- the centre asked for these once more
+    lane  TEXT    PRIMARY KEY,
+    done  INTEGER NOT NULL,                       -- every event up to this one was sent again
+    until INTEGER NOT NULL                        -- the last one that is sent again
+) STRICT;

@@ -19,12 +19,14 @@ from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boo
 from agent.journal.opening import PAGE, connect
 from agent.journal.outbox import LaneMark, Marks
 from agent.journal.removal import Removed, remove
+from agent.journal.replays import Replay, Replays
 from agent.journal.salvage import Salvaged
 from agent.journal.verifying import verify
 
 KEEP_MEMORY_S = 30 * 86400.0
 """What a rule had learnt that is gone for so long is forgotten."""
 _AT_ONCE = 500
+_ROWS = "SELECT seq, lane, lane_seq, id, wall_ns, body, crc FROM event WHERE lane = ?"
 _MOST_BYTES = 1 << 20
 _MOST_REMOVED = 4 << 20
 """At once: who must lose something loses little more than is needed."""
@@ -41,6 +43,8 @@ class Row:
     wall_ns: int
     body: bytes
     attempts: int
+    again: bool = False
+    """It was sent before, and the centre asked for it once more."""
 
 
 class Entry(NamedTuple):
@@ -58,15 +62,20 @@ class Entry(NamedTuple):
 class Store:
     """One open file. Every method may raise sqlite3.Error; the connection is then not to be used again."""
 
-    def __init__(self, path: Path, who: Identity, sends: bool = True) -> None:
-        """Open or make the file; without ``sends`` there is no uplink, and nothing waits for one."""
+    def __init__(self, path: Path, who: Identity, sends: bool = True, confirms: bool = False) -> None:
+        """Open or make the file; without ``sends`` there is no uplink, and nothing waits for one.
+
+        With ``confirms`` the centre says what it has stored, and what it has not is kept.
+        """
         self.path = path
+        self.confirms = confirms
         self._compose = Composer(who)
         self._sends = sends
         self._db = connect(path)
         self._checkpoints = Checkpoints(path, self._db)
         self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
         self._marks = Marks(self._db)
+        self._replays = Replays(self._db)
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
         self.attempt: list[Entry] = []
         """What ``append`` wrote last, or tried to."""
@@ -198,24 +207,61 @@ class Store:
         for lane, mark in self._marks.of.items():
             if mark.waiting and len(rows) < limit:
                 rows += self._waiting(lane, mark, limit - len(rows))
+        for lane, mark in list(self._replays.of.items()):
+            if len(rows) < limit:
+                rows += self._again(lane, mark, limit - len(rows))
         return rows
 
     def _waiting(self, lane: str, mark: LaneMark, limit: int) -> list[Row]:
-        query = (
-            "SELECT seq, lane, lane_seq, id, wall_ns, body, crc FROM event"
-            " WHERE lane = ? AND lane_seq > ? ORDER BY lane_seq LIMIT ?"
-        )
+        query = f"{_ROWS} AND lane_seq > ? ORDER BY lane_seq LIMIT ?"
         found = self._db.execute(query, (lane, mark.done, limit + len(mark.ahead))).fetchall()
+        return self._sound(found, mark)[:limit]
+
+    def _again(self, lane: str, mark: LaneMark, limit: int) -> list[Row]:
+        """Return the rows to send once more; what was removed meanwhile, or is in quarantine, is passed over."""
+        query = f"{_ROWS} AND lane_seq > ? AND lane_seq <= ? AND seq NOT IN (SELECT seq FROM quarantine)"
+        values = (lane, mark.done, mark.last, limit + len(mark.ahead))
+        found = self._db.execute(f"{query} ORDER BY lane_seq LIMIT ?", values).fetchall()
+        if not found:
+            self._replays.end(lane)
+            return []
+        self._replays.skip(lane, [row[2] for row in found])
+        return self._sound(found, mark, again=True)[:limit]
+
+    def _sound(self, found: Sequence[tuple[Any, ...]], mark: LaneMark, again: bool = False) -> list[Row]:
         rows = []
         for seq, of_lane, lane_seq, id_, wall_ns, body, crc in found:
-            row = Row(seq, of_lane, lane_seq, id_, wall_ns, body, self._attempts.get(seq, 0))
+            row = Row(seq, of_lane, lane_seq, id_, wall_ns, body, self._attempts.get(seq, 0), again)
             if row.lane_seq in mark.ahead:
                 continue
             if checksum(row.body) == crc:
                 rows.append(row)
             else:
                 self.quarantine(row, "checksum does not match: the disk returned other bytes than were written")
-        return rows[:limit]
+        return rows
+
+    def confirm(self, stored: Mapping[str, int]) -> list[str]:
+        """Note up to where the centre has each lane; return what of it cannot be, in words. It never goes back."""
+        strange = []
+        with self._transaction():
+            for lane, number in stored.items():
+                mark = self._marks.of[lane]
+                if number > mark.last:
+                    strange.append(f"{lane}: {number} was never given here, the last is {mark.last}")
+                else:
+                    mark.stored = max(mark.stored, number)
+            self._marks.save()
+        return strange
+
+    def replay(self, lane: str, first: int) -> Replay:
+        """Send a lane's events from ``first`` on once more, as far as they were sent and are kept."""
+        mark = self._marks.of[lane]
+        with self._transaction():
+            return self._replays.begin(lane, max(1, first), max((mark.done, *mark.ahead)))
+
+    def unconfirmed(self) -> int:
+        """Return how many events were sent, and the centre has not said that it has them."""
+        return sum(max(0, mark.done - mark.stored) for mark in self._marks.of.values()) if self.confirms else 0
 
     def mark_sent(self, rows: Iterable[Row]) -> None:
         """Take rows as sent: the broker has them."""
@@ -265,10 +311,19 @@ class Store:
         return verify(self._db)
 
     def prune(self, keep_s: float) -> None:
-        """Delete some of the events that were sent and are older than ``keep_s``; the chain stays verifiable."""
+        """Delete some of the events that need no more sending and are older than ``keep_s``.
+
+        The chain stays verifiable.
+        """
         oldest_ns = time.time_ns() - int(keep_s * 1e9)
         for lane, mark in self._marks.of.items():
-            self._remove(lane, mark, "lane_seq <= ? AND wall_ns < ?", (mark.done, oldest_ns))
+            self._remove(lane, mark, "lane_seq <= ? AND wall_ns < ?", (self._dispensable(lane, mark), oldest_ns))
+
+    def _dispensable(self, lane: str, mark: LaneMark) -> int:
+        """Return the last event of a lane that nobody may still want from us."""
+        stored = mark.stored if self.confirms else mark.done
+        again = self._replays.of.get(lane)
+        return min(mark.done, stored, again.done if again is not None else mark.done)
 
     def shrink(self, lane: str, sent: bool) -> Removed:
         """Delete a lane's oldest events to make room: of those that were ``sent``, or of those that were not.
@@ -294,7 +349,8 @@ class Store:
 
     def _finish(self, rows: Iterable[Row]) -> None:
         done = list(rows)
-        self._marks.finish([(row.lane, row.lane_seq) for row in done])
+        self._marks.finish([(row.lane, row.lane_seq) for row in done if not row.again])
+        self._replays.finish((row.lane, row.lane_seq) for row in done if row.again)
         tried = [row.seq for row in done if row.seq in self._attempts]
         self._db.executemany("DELETE FROM attempt WHERE seq = ?", [(seq,) for seq in tried])
         for seq in tried:
@@ -315,7 +371,7 @@ class Store:
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._marks = Marks(self._db)
+            self._marks, self._replays = Marks(self._db), Replays(self._db)
             raise
         self._checkpoints.wrote(size)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from agent.uplink.options import UplinkOptions
-from agent.uplink.uplink import Uplink, UplinkStatus
+from agent.uplink.points import uplink_points
+from agent.uplink.status import UplinkStatus
+from agent.uplink.uplink import Uplink
 
-__all__ = ["Uplink", "UplinkOptions", "UplinkStatus"]
+__all__ = ["Uplink", "UplinkOptions", "UplinkStatus", "uplink_points"]

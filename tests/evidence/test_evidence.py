@@ -110,6 +110,21 @@ async def test_a_clip_goes_in_parts_and_only_when_it_is_asked_for(tmp_path: Path
         assert len(whole) == parts[0]["wholebytes"]
 
 
+async def test_what_the_centre_asks_for_is_kept_and_sent_one_at_a_time(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    async with rig.running():
+        id_ = rig.evidence.request("gate", "clip")
+        with pytest.raises(NotAllowed, match="has not delivered what was asked for before"):
+            rig.evidence.request("gate", "snapshot")
+        with pytest.raises(KeyError):
+            rig.evidence.request("moon", "snapshot")
+        await until(lambda: any(row["kind"] == "clip" for row in rig.evidence.rows("requested", None)))
+        await rig.closed()
+        await rig.until("evidence.file", 3)  # snapshot and annotated picture, which the site sends, and the clip
+        assert id_ in {message.get("evidenceid") for message in await sent(rig)}
+        assert rig.evidence.request("gate", "snapshot").endswith(".gate/snapshot")
+
+
 async def test_a_file_that_is_altered_or_missing_is_told_and_never_sent_as_sound(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     async with rig.running():

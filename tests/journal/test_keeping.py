@@ -138,7 +138,8 @@ async def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
         first = store._db.execute("SELECT hash FROM event WHERE seq = 1").fetchone()[0]
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.executescript(
-            "DROP TABLE lane; DROP TABLE ahead; DROP TABLE attempt; DROP TABLE gap; PRAGMA user_version = 2;"
+            "DROP TABLE lane; DROP TABLE ahead; DROP TABLE attempt; DROP TABLE gap; DROP TABLE replay;"
+            "PRAGMA user_version = 2;"
             "CREATE TABLE outbox (seq INTEGER PRIMARY KEY REFERENCES event (seq) ON DELETE CASCADE,"
             " rank INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0) STRICT;"
             "INSERT INTO outbox VALUES (3, 0, 2), (5, 0, 0), (6, 0, 0); INSERT INTO meta VALUES ('lane.alarm', '6');"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -21,6 +21,7 @@ class Arrival:
     body: dict[str, Any]
     user: dict[str, str]
     retained: bool
+    correlation: bytes = b""
 
 
 class Subscriber:
@@ -37,7 +38,7 @@ class Subscriber:
         self._subscribed = False
         self._client.on_subscribe = lambda *_: setattr(self, "_subscribed", True)
 
-    def __enter__(self) -> Subscriber:
+    def __enter__(self) -> Self:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 3600
         self._client.connect("127.0.0.1", self._port, keepalive=10, clean_start=False, properties=properties)
@@ -68,4 +69,5 @@ class Subscriber:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         user = dict(getattr(message.properties, "UserProperty", []))
-        self.arrivals.append(Arrival(message.topic, json.loads(message.payload), user, message.retain))
+        correlation = getattr(message.properties, "CorrelationData", b"")
+        self.arrivals.append(Arrival(message.topic, json.loads(message.payload), user, message.retain, correlation))

@@ -27,14 +27,14 @@ devices:
 """
 
 
-def plan(folder: Path) -> Plan:
-    (folder / "site.yaml").write_text(SITE)
+def plan(folder: Path, more: str = "") -> Plan:
+    (folder / "site.yaml").write_text(SITE + more)
     return load_plan(folder / "site.yaml")
 
 
-def active(folder: Path, **values: float | bool) -> set[str]:
+def active(folder: Path, more: str = "", **values: float | bool) -> set[str]:
     """Return the alarms that are active a minute after such samples."""
-    loaded, clock = plan(folder), ManualClock()
+    loaded, clock = plan(folder, more), ManualClock()
     engine, facts = Engine(loaded.rules), FactTable(loaded.points.values())
     for _ in range(2):
         now = clock.now()
@@ -68,6 +68,20 @@ def test_only_what_a_device_has_is_watched(tmp_path: Path) -> None:
 def test_a_device_with_a_heartbeat_alone_has_an_output_connection(tmp_path: Path) -> None:
     ((config, driver, outputs),) = plan(tmp_path).output_buses()
     assert (config.id, [point.id for point in driver.points], outputs) == ("io", ["io.beat"], [])
+
+
+def test_the_way_to_the_centre_has_alarms_for_what_can_go_wrong_on_it(tmp_path: Path) -> None:
+    brokers = "brokers: [mqtts://a, mqtts://b], certificate: c.pem, key: c.key"
+
+    def ids(**values: float | bool) -> set[str]:
+        told = {f"gateway__{name}": value for name, value in values.items()}
+        return {id_ for id_ in active(tmp_path, f"uplink: {{{brokers}}}", **told) if id_.startswith("gateway.")}
+
+    assert ids(uplink_online=True, uplink_preferred=True, certificate_days=300.0) == set()
+    assert ids(uplink_online=True, uplink_preferred=False) == {"gateway.uplink_fallback"}
+    assert ids(uplink_online=False, uplink_preferred=False) == {"gateway.uplink"}
+    assert ids(certificate_days=20.0) == {"gateway.certificate_30d"}
+    assert ids(certificate_days=5.0) == {"gateway.certificate_30d", "gateway.certificate_7d"}
 
 
 CAMERAS = """

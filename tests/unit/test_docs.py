@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -13,10 +14,15 @@ import typer
 
 from agent.app.plan import load_plan
 from agent.cli.main import app
+from agent.commands import Acting, Command, CommandOptions, Desk
+from agent.commands.request import ARGUMENTS, read
 from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
 from agent.reports import alarm_event
+from agent.uplink.mapping import load, messages
+from agent.uplink.watermark import Confirmation
+from tests.fakes import FakeRecorder
 
 ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
@@ -58,6 +64,45 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
     plan = load_plan(tmp_path / "site.yaml")
     assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
+
+
+def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
+    for sample in [*samples("docs/uplink.md", "yaml"), *samples("docs/commands.md", "yaml")]:
+        (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+        assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
+
+
+def test_the_mapping_of_uplink_md_is_one(tmp_path: Path) -> None:
+    (sample,) = samples("docs/uplink.md", "yaml mapping")
+    (tmp_path / "mapping.yaml").write_text(sample, encoding="utf-8")
+    data = {
+        "action": "raised",
+        "priority": 1,
+        "post": "fire post",
+        "name": {"en": "Gas"},
+        "value": 41.5,
+        "unit": "%LEL",
+    }
+    event = {"type": "anshao.alarm.transition.v1", "time": "2026-01-05T08:15:30+00:00", "data": data}
+    (message,) = messages(load(tmp_path / "mapping.yaml"), json.dumps(event).encode(), "plant/works/hall-3")
+    assert message.topic == "pager/fire_post"
+    assert json.loads(message.body) == {"text": "Gas: 41.5 %LEL", "at": 1767600930000}
+
+
+def test_what_uplink_md_lets_a_centre_confirm_is_understood() -> None:
+    acked, replay = (Confirmation.model_validate_json(sample) for sample in samples("docs/uplink.md", "json ack"))
+    assert acked.acked_through == {Lane.ALARM: 1204, Lane.STATE: 88117} and replay.replay_from == {Lane.ALARM: 1190}
+
+
+async def test_the_command_of_commands_md_is_one_and_its_answer_has_that_form() -> None:
+    ((sample,), (answer,)) = (samples("docs/commands.md", f"json {name}") for name in ("command", "answer"))
+    request, signed = read(sample.encode())
+    assert request.command is Command.ACKNOWLEDGE and ARGUMENTS[request.command].model_validate(request.arguments)
+    roles = {"roles": {"another": {"may": list(Command)}}}
+    desk = Desk("hall-3", CommandOptions.model_validate(roles), cast(Acting, None), FakeRecorder(), ManualClock())
+    assert set(json.loads(await desk.take(sample.encode(), "mqtt"))) == set(json.loads(answer))
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    assert {f"`{command}`" for command in Command} <= set(re.findall(r"`[a-z]+`", text)) and b"signature" not in signed
 
 
 def test_the_sample_of_models_change_md_is_part_of_a_site(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Rig:
         self.clock, self.recorder = ManualClock(), FakeRecorder()
         outputs = {"siren": OutputKind.SIREN, "red": OutputKind.RED, "yellow": OutputKind.YELLOW}
         self.annunciator = Annunciator(outputs, {}, lambda: None)
-        built = builtin.compile_builtin(builtin.gateway_rules(False), POINTS)
+        built = builtin.compile_builtin(builtin.gateway_rules(), POINTS)
         own = [rule for options in rules(**more) for rule in options.compile(POINTS)]
         self.engine = Engine([*built, *own])
         facts = FactTable(POINTS.values())

@@ -21,7 +21,7 @@ class Gateway:
 
     def __init__(self, folder: Path, port: int, **options: Any) -> None:
         self.journal = Journal(folder / "journal.db", WHO, SystemClock())
-        self._options = UplinkOptions(brokers=(f"mqtt://127.0.0.1:{port}",), **options)
+        self.options = UplinkOptions(**{"brokers": (f"mqtt://127.0.0.1:{port}",), **options})
 
     def record(self, *subjects: str, lane: Lane = Lane.ALARM) -> None:
         now = SystemClock().now()
@@ -29,7 +29,7 @@ class Gateway:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Uplink]:
-        uplink = Uplink(self._options, self.journal, WHO, SystemClock())
+        uplink = Uplink(self.options, self.journal, WHO, SystemClock())
         task = asyncio.create_task(uplink.run())
         try:
             yield uplink
@@ -51,7 +51,8 @@ async def until_empty(gateway: Gateway, limit_s: float = 20.0) -> None:
 def fast_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again ten times as fast as in the field, so that tests end."""
     from agent import backoff
-    from agent.uplink import uplink
+    from agent.uplink import flight, uplink
 
     real: Callable[..., Any] = backoff.delays
-    monkeypatch.setattr(uplink, "delays", lambda first_s=0.5, longest_s=30.0: real(first_s / 10, longest_s / 10))
+    for module in (flight, uplink):
+        monkeypatch.setattr(module, "delays", lambda first_s=0.5, longest_s=30.0: real(first_s / 10, longest_s / 10))

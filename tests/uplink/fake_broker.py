@@ -53,16 +53,16 @@ class FakeBroker:
         mid, rest = body[topic_end : topic_end + 2], body[topic_end + 2 :]
         is_event = b"/evt/" in body[2:topic_end]
         code: int | None = 0
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
         if is_event:
             self.bodies.append(rest)
-            self._in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self._in_flight)
             code = self._answer(rest)
         if code is not None:
             asyncio.get_running_loop().call_later(self._delay_s, self._acknowledge, writer, mid, code, is_event)
 
     def _acknowledge(self, writer: asyncio.StreamWriter, mid: bytes, code: int, is_event: bool) -> None:
-        self._in_flight -= is_event
+        self._in_flight -= 1
         _send(writer, PUBACK, mid + bytes([code, 0]))
 
 

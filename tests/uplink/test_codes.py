@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.uplink.link import Link
+from agent.core.clock import SystemClock
 from agent.uplink.options import UplinkOptions
+from agent.uplink.tls import papers
 from tests.fakes import until
 from tests.uplink.conftest import Gateway, until_empty
 from tests.uplink.fake_broker import FakeBroker
@@ -39,7 +40,7 @@ async def test_a_refused_event_stays_and_goes_once_the_broker_takes_it(tmp_path:
 async def test_a_poisonous_event_goes_to_quarantine_and_blocks_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.uplink.uplink.POISON_PAUSE_S", 0.05)
+    monkeypatch.setattr("agent.uplink.flight.POISON_PAUSE_S", 0.05)
     broker = FakeBroker(lambda body: 0x99 if b'"n":"bad"' in body else 0)
     async with broker as port:
         gateway = Gateway(tmp_path, port)
@@ -66,7 +67,7 @@ async def test_the_window_obeys_receive_maximum(tmp_path: Path) -> None:
 async def test_a_broker_that_never_answers_is_left_and_nothing_is_taken_as_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.uplink.uplink.ANSWER_LIMIT_S", 0.5)
+    monkeypatch.setattr("agent.uplink.flight.ANSWER_LIMIT_S", 0.5)
     broker = FakeBroker(lambda _: None)
     async with broker as port:
         gateway = Gateway(tmp_path, port)
@@ -83,4 +84,4 @@ async def test_a_password_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         {"brokers": ["mqtt://127.0.0.1:1"], "username": "gw", "password": {"file": tmp_path / "absent"}}
     )
     with pytest.raises(ValueError, match=r"the secret in .*absent cannot be read"):
-        Link("mqtt://127.0.0.1:1", options, "gw", "plant/x", "s")
+        papers(options, "mqtt://127.0.0.1:1", SystemClock().now().utc)

@@ -71,7 +71,7 @@ async def test_a_broker_away_delays_and_loses_nothing(tmp_path: Path, broker: Se
         async with gateway.running() as uplink:
             await until(lambda: uplink.status.online)
             gateway.record("before")
-            await until(lambda: len(centre.first_seen()) == 1)
+            await until(lambda: len(centre.first_seen()) == 1 and uplink.status.sent == 1)
             broker.kill()
             await until(lambda: not uplink.status.online)
             gateway.record(*map(str, range(200)))

@@ -1,0 +1,130 @@
+"""A command as it arrives: read, and checked in itself. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from agent.journal.envelope import encode
+
+LARGEST = 16 * 1024
+"""Bytes of a command."""
+
+
+class Command(StrEnum):
+    """What may be asked for."""
+
+    ACKNOWLEDGE = "acknowledge"
+    SILENCE = "silence"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    SNAPSHOT = "snapshot"
+    CLIP = "clip"
+    EVIDENCE = "evidence"
+    REVISION = "revision"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Request(_Strict):
+    """Who asks for what, until when. ``nonce`` is new with every command, also with one that is asked for twice."""
+
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")
+    gateway: str = Field(description="its id: what was meant for one gateway is not done by another")
+    command: Command
+    role: str = Field(min_length=1, max_length=40)
+    operator: str = Field(min_length=1, max_length=80)
+    nonce: str = Field(min_length=8, max_length=64)
+    expires: AwareDatetime
+    note: str = Field(default="", max_length=500)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    signature: str = ""
+
+
+class OfAlarm(_Strict):
+    """Arguments of acknowledge and unshelve."""
+
+    alarm: str
+
+
+class OfSilence(_Strict):
+    """Without an alarm all that sound are meant."""
+
+    alarm: str | None = None
+
+
+class OfShelf(OfAlarm):
+    """For how long."""
+
+    seconds: float = Field(gt=0)
+
+
+class OfCamera(_Strict):
+    """Arguments of snapshot and clip."""
+
+    camera: str
+
+
+class OfEvidence(_Strict):
+    """Which file, by the id that its ``evidence`` event has."""
+
+    evidence: str
+
+
+class OfNothing(_Strict):
+    """No arguments."""
+
+
+ARGUMENTS: Mapping[Command, type[_Strict]] = {
+    Command.ACKNOWLEDGE: OfAlarm,
+    Command.SILENCE: OfSilence,
+    Command.SHELVE: OfShelf,
+    Command.UNSHELVE: OfAlarm,
+    Command.SNAPSHOT: OfCamera,
+    Command.CLIP: OfCamera,
+    Command.EVIDENCE: OfEvidence,
+    Command.REVISION: OfNothing,
+}
+
+
+class Rejected(Exception):  # noqa: N818 - an answer, not a fault of ours
+    """A command that is not done; the text says why, and ``id`` whose it is, as far as that can be read."""
+
+    def __init__(self, reason: str, id_: str = "") -> None:
+        super().__init__(reason)
+        self.id = id_
+
+
+def read(body: bytes) -> tuple[Request, bytes]:
+    """Return a command, and what its signature is over. Raises Rejected."""
+    if len(body) > LARGEST:
+        raise Rejected(f"a command has {LARGEST} bytes at most, this one has {len(body)}")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise Rejected("a command is a JSON object")
+    try:
+        request = Request.model_validate(data)
+    except ValidationError as error:
+        raise Rejected(in_words(error), data["id"] if isinstance(data.get("id"), str) else "") from error
+    return request, encode({name: value for name, value in data.items() if name != "signature"})
+
+
+def sign(key: str, signed: bytes) -> str:
+    """Return the signature: HMAC-SHA256 in hex."""
+    return hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def in_words(error: ValidationError) -> str:
+    """Return every fault in one line."""
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())

@@ -1,0 +1,1 @@
+"""Mappings that come with the package; see ``agent.uplink.mapping``."""
