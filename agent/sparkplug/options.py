@@ -1,0 +1,42 @@
+"""What ``site.yaml`` may say under ``sparkplug``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from agent.core.durations import Duration
+from agent.core.options import Options
+from agent.core.secrets import File, Secret
+from agent.uplink.options import broker
+
+
+def _id(value: str) -> str:
+    if re.search(r"[#+/\x00]", value) or value != value.strip():
+        raise ValueError(f"{value!r} becomes part of an MQTT topic; leave out +, #, / and blanks at its ends")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_id)]
+
+
+class SparkplugOptions(Options):
+    """An edge node beside the uplink. ``brokers`` are walked in order, one at a time."""
+
+    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(min_length=1)
+    group: Id = Field(default="", description="group id; the gateway's site if not given")
+    node: Id = Field(default="", description="edge node id; the gateway's id if not given")
+    primary_host: Id = Field(default="", description="host whose STATE must say online before anything is published")
+    version: Literal[5, "3.1.1"] = Field(default=5, description="of MQTT")
+    client_id: str = ""
+    username: str = ""
+    password: Secret | None = None
+    ca: File | None = None
+    keepalive: Duration = Field(default=10.0, ge=1, le=65535)
+    period: Duration = Field(default=1.0, ge=0.1, le=3600, description="changes of so long go in one message")
+    history: int = Field(default=10_000, ge=0, le=1_000_000, description="changes kept while nobody can be told")
+    history_rate: int = Field(default=200, ge=1, description="kept changes sent a second")
+    writable: tuple[str, ...] = Field(default=(), description="points that a host may write; never an output's")
+    command_age: Duration = Field(default=30.0, gt=0, description="a command that is older is refused")
