@@ -3,35 +3,61 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
-from itertools import chain
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from agent.core.model import Sample
+
+
+class Dropped(NamedTuple):
+    """How many changes had to go, and when the first and the last of them had come (UTC)."""
+
+    changes: int
+    first: datetime
+    last: datetime
 
 
 class History:
     """By device, each in order. Beyond ``limit`` samples the oldest of the fullest device go, and are counted."""
 
     def __init__(self, limit: int) -> None:
-        self.dropped = 0
         self.count = 0
-        self._limit = limit
+        self._dropped: Dropped | None = None
+        self.limit = limit
         self._kept: dict[str, deque[Sample]] = {}
 
     def add(self, device: str, sample: Sample) -> None:
-        """Keep a sample."""
+        """Keep a sample; with a limit of 0 nothing is kept, and nothing is missed."""
+        if not self.limit:
+            return
         self._kept.setdefault(device, deque()).append(sample)
         self.count += 1
-        if self.count > self._limit:
-            max(self._kept.values(), key=len).popleft()
+        if self.count > self.limit:
             self.count -= 1
-            self.dropped += 1
+            self.drop(max(self._kept.values(), key=len).popleft())
 
-    def put_back(self, device: str, samples: Collection[Sample]) -> None:
-        """Keep samples that are older than those kept, and that may not have arrived."""
+    def drop(self, sample: Sample) -> None:
+        """Count a sample that nobody will be told."""
+        if not self.limit:
+            return
+        at, known = sample.received_at, self._dropped
+        self._dropped = (
+            Dropped(1, at, at)
+            if known is None
+            else Dropped(known.changes + 1, min(known.first, at), max(known.last, at))
+        )
+
+    def take_dropped(self) -> Dropped | None:
+        """Return what was dropped since the last call, None if nothing was."""
+        found, self._dropped = self._dropped, None
+        return found
+
+    def put_back(self, device: str, samples: Iterable[Sample]) -> None:
+        """Keep samples that were sent and that may not have arrived, each where its time puts it."""
         newer = self._kept.pop(device, deque())
         self.count -= len(newer)
-        for sample in chain(samples, newer):
+        for sample in sorted([*samples, *newer], key=lambda each: each.received_s):
             self.add(device, sample)
 
     def take(self, devices: Collection[str], most: int) -> dict[str, list[Sample]]:
@@ -45,3 +71,11 @@ class History:
             if not kept:
                 del self._kept[device]
         return {device: samples for device, samples in found.items() if samples}
+
+    def give_up(self) -> None:
+        """Count all that is kept as dropped: nobody will be told any more."""
+        for kept in self._kept.values():
+            for sample in kept:
+                self.drop(sample)
+        self._kept.clear()
+        self.count = 0

@@ -61,14 +61,15 @@ class Session:
             Metric("bdSeq", None, Type.INT64, self.bd_seq, 0, now_ms),
             Metric(REBIRTH, None, Type.BOOLEAN, False, 0, now_ms),
         ]
-        body = encode([*own, *metrics], now_ms, self._next(), births=True)
+        body = encode(_in_order([*own, *metrics]), now_ms, self._next(), births=True)
         return Message(self.names.topic("NBIRTH"), body)
 
     def device_birth(self, device: str, metrics: Sequence[Metric], now_ms: int) -> Message:
         """Return the birth of a device. Raises OutOfOrder before the node's."""
         self._require(self.is_born, f"{device} cannot be born before the node")
         self.born.add(device)
-        return Message(self.names.topic("DBIRTH", device), encode(metrics, now_ms, self._next(), births=True))
+        body = encode(_in_order(metrics), now_ms, self._next(), births=True)
+        return Message(self.names.topic("DBIRTH", device), body)
 
     def data(self, device: str, metrics: Sequence[Metric], now_ms: int) -> Message:
         """Return changes of a device, or of the node itself ("" for a device). Raises OutOfOrder."""
@@ -93,6 +94,11 @@ class Session:
     def _require(self, holds: bool, what: str) -> None:
         if not holds:
             raise OutOfOrder(what)
+
+
+def _in_order(metrics: Sequence[Metric]) -> list[Metric]:
+    """Return metrics by their time, as the specification wants them within a payload."""
+    return sorted(metrics, key=lambda metric: metric.stamp_ms)
 
 
 def following(bd_seq: int) -> int:

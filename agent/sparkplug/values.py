@@ -27,7 +27,8 @@ _UINT64 = 1 << 64
 _INT64_END = 1 << 63
 _WIDER = (Type.BOOLEAN, Type.INT64, Type.DOUBLE, Type.STRING)
 """Each holds what those before it can."""
-_STALE, _GOOD, _BAD = 500, 192, 0
+STALE, GOOD, BAD = 500, 192, 0
+"""Codes of the Quality property."""
 
 
 class Metric(NamedTuple):
@@ -66,13 +67,11 @@ def _narrowest(value: Value) -> Type | None:
     return Type.DOUBLE if isinstance(value, float) else Type.STRING
 
 
-def quality_of(sample: Sample | None) -> int:
+def quality_of(sample: Sample, is_stale: bool) -> int:
     """Return the code of the Quality property: only good, bad and stale exist, and uncertain counts as stale."""
-    if sample is None:
-        return _BAD
-    if sample.quality is Quality.BAD:
-        return _STALE if (sample.reason or "").startswith("stale") else _BAD
-    return _GOOD if sample.quality is Quality.GOOD else _STALE
+    if is_stale or sample.quality is Quality.UNCERTAIN:
+        return STALE
+    return GOOD if sample.quality is Quality.GOOD else BAD
 
 
 def encode(metrics: Iterable[Metric], stamp_ms: int | None, seq: int | None, *, births: bool) -> bytes:
