@@ -21,6 +21,7 @@ from agent.core.ports import Clock, Driver, DriverType
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import Policy
+from agent.sparkplug.options import SparkplugOptions
 from agent.uplink.options import UplinkOptions
 
 NAME = r"[a-z][a-z0-9_-]*"
@@ -95,6 +96,7 @@ class Site:
     proof_test: ProofTestOptions | None
     journal: JournalOptions
     evidence: EvidenceOptions
+    sparkplug: SparkplugOptions | None
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

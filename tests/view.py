@@ -314,6 +314,7 @@ class FakeView:
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",
                 "sent": 5, "in_flight": 0, "nobody_listens": False,
             },
+            "sparkplug": None,
         }  # fmt: skip
 
     def points(self) -> list[PointRow]:

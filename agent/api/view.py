@@ -94,6 +94,17 @@ class UplinkRow(TypedDict):
     nobody_listens: bool
 
 
+class SparkplugRow(TypedDict):
+    """The edge node; ``kept`` changes wait to be told."""
+
+    state: str
+    broker: str
+    since: str
+    reason: str
+    sent: int
+    kept: int
+
+
 class Status(TypedDict):
     """The whole at a glance."""
 
@@ -107,6 +118,7 @@ class Status(TypedDict):
     outputs: list[OutputRow]
     journal: JournalRow
     uplink: UplinkRow | None
+    sparkplug: SparkplugRow | None
     rules: RulesRow
 
 

@@ -174,7 +174,7 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
         yield online_point(device)
         yield from driver.points
     zones = {point.zone for driver in drivers.values() for point in driver.points if point.zone}
-    yield from gateway_points(list(site.outputs), list(site.devices), sorted(zones))
+    yield from gateway_points(list(site.outputs), list(site.devices), sorted(zones), site.sparkplug is not None)
     if site.self_test is not None:
         yield PointInfo(SELF_TEST, description="the last self-test of the outputs passed")
     for camera in site.cameras if site.proof_test is not None else ():
@@ -203,7 +203,7 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
         outputs,
         buttons,
         tests,
-        builtin.gateway_rules(site.uplink is not None),
+        builtin.gateway_rules(site.uplink is not None, site.sparkplug is not None),
     )
 
 

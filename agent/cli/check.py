@@ -112,12 +112,15 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "outputs": len(site.outputs),
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.brokers) if site.uplink else [],
+        "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
         "to_wire": list(guards(plan)),
     }
     if as_json:
         print(json.dumps({"faults": [], **found}, indent=1, ensure_ascii=False))
     else:
-        counts = ", ".join(f"{value} {key}" for key, value in found.items() if key not in ("uplink", "to_wire"))
+        counts = ", ".join(
+            f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire")
+        )
         print(f"{site.path}: no faults. {counts}")
         for line in guards(plan):
             print(f"to wire: {line}")
