@@ -23,6 +23,8 @@ from agent.sparkplug.session import Host, Message, Names
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
+START_S = 1.0
+"""Before the first connection, so that the first births know the types of what the gateway says of itself."""
 HOST_LIMIT_S = 10.0
 """How long the state of the primary host is waited for before the next of several brokers is tried."""
 LONGEST_WAIT_S = 5.0
@@ -78,6 +80,7 @@ class Edge:
         """Connect and tell until cancelled."""
         waits = delays(0.5, LONGEST_WAIT_S)
         try:
+            await self._rest(START_S)
             while True:
                 for broker in self._options.brokers:
                     if await self._try(broker) > STEADY_AFTER_S:
