@@ -179,8 +179,8 @@ class Edge:
                 return
             self._rebirth = False
             self._looked_s = self._born_s = now.mono_s
-            self._tell_loss("nobody could be told")
             yield from self._node.births(now)
+            self._tell_loss("nobody could be told")
         elif link.unsent < MOST_UNSENT:
             if now.mono_s - self._looked_s >= self._options.period or self._node.is_urgent(now):
                 self._looked_s = now.mono_s

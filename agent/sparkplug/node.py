@@ -135,7 +135,7 @@ class Node:
         if session.has(entry.device) and entry.device not in born:
             data.setdefault(entry.device, []).append(sample)
         elif entry.device in born and self._getter(now)(sample.point) is sample:
-            return
+            self._sent.append((now.mono_s, entry.device, sample))
         elif sample.value is not None:  # that a dead device is unknown is said by its death
             self._keep(sample)
 
@@ -170,9 +170,10 @@ class Node:
         self.catalogue.outgrown(waiting)
         for sample in waiting:
             entry = self.catalogue.entries.get(sample.point)
-            is_told = entry is not None and entry.device in told
-            if not is_told or self._facts.get(sample.point, now.mono_s) is not sample:
+            if entry is None or entry.device not in told or self._facts.get(sample.point, now.mono_s) is not sample:
                 self._keep(sample)
+            else:
+                self._sent.append((now.mono_s, entry.device, sample))
 
     def _take_waiting(self) -> list[Sample]:
         waiting = list(self._waiting)
