@@ -68,7 +68,7 @@ class ModbusPoint(PointOptions):
         table, offsets = self.address.table, range(self.address.offset, self.address.offset + self.count)
         if table.is_bits:
             return {(table, offset) for offset in offsets}
-        bits = range(16) if self.bit is None or self.write_with == "single" else [self.bit]
+        bits = range(16) if self.bit is None else [self.bit]
         return {(table, offset, bit) for offset in offsets for bit in bits}
 
     @model_validator(mode="after")
