@@ -212,7 +212,7 @@ class Edge:
         lost = self._node.history.take_dropped()
         if lost is not None:
             data = {"scope": "sparkplug", "count": lost.changes, "reason": reason}
-            data |= {"first": lost.first.isoformat(), "last": lost.last.isoformat()}
+            data |= {"first_at": lost.first.isoformat(), "last_at": lost.last.isoformat()}
             self._record(EventDraft("loss", Lane.STATE, "sparkplug", data, now))
 
     def _now(self) -> Instant:

@@ -19,13 +19,20 @@ def _id(value: str) -> str:
     return value
 
 
+def over_tcp(value: str) -> str:
+    """Return a broker's address. Raises ValueError for one over WebSocket, which the edge node does not speak."""
+    if not value.startswith("mqtt"):
+        raise ValueError(f"{value!r}: Sparkplug goes over TCP; write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS")
+    return value
+
+
 Id = Annotated[str, AfterValidator(_id)]
 
 
 class SparkplugOptions(Options):
     """An edge node beside the uplink. ``brokers`` are walked in order, one at a time."""
 
-    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(min_length=1)
+    brokers: tuple[Annotated[str, AfterValidator(broker), AfterValidator(over_tcp)], ...] = Field(min_length=1)
     group: Id = Field(default="", description="group id; the gateway's site if not given")
     node: Id = Field(default="", description="edge node id; the gateway's id if not given")
     primary_host: Id = Field(default="", description="host whose STATE must say online before anything is published")

@@ -100,10 +100,10 @@ class Host:
 
 
 @asynccontextmanager
-async def running(folder: Path, ports: Sequence[int], more: str = "") -> AsyncIterator[Agent]:
-    """Run an agent whose edge node knows these brokers."""
+async def running(folder: Path, ports: Sequence[int | str], more: str = "") -> AsyncIterator[Agent]:
+    """Run an agent whose edge node knows these brokers, by address or by port on loopback."""
     folder.mkdir(exist_ok=True)
-    brokers = json.dumps([f"mqtt://127.0.0.1:{port}" for port in ports])
+    brokers = json.dumps([port if isinstance(port, str) else f"mqtt://127.0.0.1:{port}" for port in ports])
     (folder / "site.yaml").write_text(SITE.format(brokers=brokers, more=more), encoding="utf-8")
     plan = load_plan(folder / "site.yaml")
     agent = Agent(plan, folder / "state", folder / "run" / "anshao.sock", RuleStore(folder / "state" / "rules"))

@@ -12,11 +12,14 @@ import pytest
 from agent.app.wiring import Agent
 from agent.core.clock import SystemClock
 from agent.sparkplug.bdseq import Connections
+from agent.sparkplug.options import over_tcp
 from agent.sparkplug.sparkplug_b_pb2 import Payload
+from tests.drivers.test_modbus_lines import certificate
 from tests.servers.mosquitto import mosquitto
-from tests.servers.process import Server
+from tests.servers.process import Server, free_port
 from tests.sparkplug.rig import Host, events, running, says, until
 
+__all__ = ["certificate"]
 pytestmark = pytest.mark.server
 DCMD = "spBv1.0/works/DCMD/hall-3/pump"
 
@@ -83,13 +86,11 @@ async def test_what_changed_while_the_broker_was_dead_is_told_afterwards_and_wha
             assert flow[-1] == 19.0 and flow == sorted(flow)
             await until(lambda: events(agent, "loss"))
     losses = events(agent, "loss")
-    assert all(loss["scope"] == "sparkplug" and loss["first"] <= loss["last"] for loss in losses)
+    assert all(loss["scope"] == "sparkplug" and loss["first_at"] <= loss["last_at"] for loss in losses)
     assert sum(loss["count"] for loss in losses) >= 15
 
 
 async def test_a_broker_that_is_away_or_refuses_stops_neither_the_agent_nor_its_end(tmp_path: Path) -> None:
-    from tests.servers.process import free_port
-
     async with running(tmp_path / "site", [free_port()]) as agent:
         assert agent.edge is not None
         edge = agent.edge
@@ -100,6 +101,29 @@ async def test_a_broker_that_is_away_or_refuses_stops_neither_the_agent_nor_its_
         status = agent.gateway.status()["sparkplug"]
         assert status is not None and status["state"] == "offline" and "refused" in status["reason"]
     assert [loss["reason"] for loss in events(agent, "loss")] == ["the agent stops"]
+
+
+async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    folder, port = tmp_path / "broker", free_port()
+    folder.mkdir()
+    tls = (f"cafile {cert}", f"certfile {cert}", f"keyfile {key}", "require_certificate true")
+    server = mosquitto(folder, f"listener {port} 127.0.0.1", *tls)
+    server.start()
+    own = f"ca_file: {cert}, certificate: {cert}, key: {key}".replace(", ", "\n  ")
+    try:
+        with Host(server.port) as host:
+            async with running(tmp_path / "site", [f"mqtts://127.0.0.1:{port}"], own):
+                await until(lambda: len(host.heard("DBIRTH")) >= 2)
+            await until(lambda: host.heard("NDEATH"))
+    finally:
+        server.kill()
+
+
+def test_only_what_the_link_speaks_is_a_broker() -> None:
+    assert over_tcp("mqtts://scada") == "mqtts://scada"
+    with pytest.raises(ValueError, match="goes over TCP"):
+        over_tcp("wss://scada/mqtt")
 
 
 def test_the_number_of_the_connection_goes_on_over_restarts_and_over_a_damaged_file(tmp_path: Path) -> None:
