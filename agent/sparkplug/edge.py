@@ -94,12 +94,15 @@ class Edge:
         until_s = self._now().mono_s + seconds
         while (left_s := until_s - self._now().mono_s) > 0:
             await asyncio.sleep(min(left_s, TICK_S))
-            self._look_back()
+            await self._look_back()
 
-    def _look_back(self) -> None:
-        """Nobody can be told now: keep what changes."""
+    async def _look_back(self) -> None:
+        """Nobody can be told now: keep what changes, some of it at a time."""
         now = self._now()
-        self._node.look(now)
+        list(self._node.look(now))
+        while self._node.is_behind:
+            await asyncio.sleep(0)
+            list(self._node.look(now))
         self.status = replace(self.status, kept=self._node.history.count)
         if now.mono_s - self._told_loss_s > LOSS_EVERY_S:
             self._tell_loss("nobody could be told")
@@ -151,7 +154,7 @@ class Edge:
                 raise HostOffline(reason)
             for heard in await link.heard(TICK_S):
                 host.hears(heard.topic, heard.body)
-            self._look_back()
+            await self._look_back()
 
     async def _tell(self, link: Link, host: Host) -> None:
         """Tell births, then changes, for as long as it lasts. Raises HostOffline, LinkLost."""
@@ -161,10 +164,11 @@ class Edge:
             count = 0
             for count, message in enumerate(self._due(link, now), 1):  # noqa: B007 - counted
                 link.publish(message)
+                await asyncio.sleep(0)  # whoever sounds a siren goes first
             if not self.status.online:
                 self._online(link.broker)
             self.status = replace(self.status, sent=self.status.sent + count, kept=self._node.history.count)
-            for heard in await link.heard(TICK_S):
+            for heard in await link.heard(0.0 if count and self._node.is_behind else TICK_S):
                 self._hears(heard, host)
             if not host.is_online:
                 raise HostOffline(f"{link.broker}: the primary host {host.id} is offline")

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from agent.core.clock import ManualClock
 from agent.core.model import Instant, PointInfo, Quality, Sample, Value
 from agent.facts import FactTable
+from agent.sparkplug import node
 from agent.sparkplug.catalogue import Catalogue
 from agent.sparkplug.history import History
 from agent.sparkplug.node import Node
@@ -58,7 +59,7 @@ class Rig:
 
     def connect(self) -> list[Message]:
         self.node.connects(NAMES, 0)
-        return self.node.births(self.now)
+        return list(self.node.births(self.now))
 
 
 class StrictHost:
@@ -123,12 +124,12 @@ class AnyDay(RuleBasedStateMachine):
 
     @rule()
     def the_node_looks(self) -> None:
-        self._send(self.rig.node.look(self.rig.now))
+        self._send(list(self.rig.node.look(self.rig.now)))
 
     @rule()
     def the_node_flushes(self) -> None:
         self.rig.clock.advance(0.1)
-        self._send(self.rig.node.flush(self.rig.now))
+        self._send(list(self.rig.node.flush(self.rig.now)))
 
     @rule(seconds=st.floats(0.1, 60.0))
     def time_passes(self, seconds: float) -> None:
@@ -138,7 +139,7 @@ class AnyDay(RuleBasedStateMachine):
     @rule()
     def the_host_asks_for_births(self) -> None:
         if self.is_connected:
-            self._send(self.rig.node.births(self.rig.now))
+            self._send(list(self.rig.node.births(self.rig.now)))
 
     @rule()
     def it_connects(self) -> None:
@@ -203,7 +204,7 @@ def test_what_had_to_go_is_counted_with_first_and_last() -> None:
     begun = rig.now.utc
     for number in range(5):
         rig.says("gateway.load", number)
-    rig.node.look(rig.now)
+    list(rig.node.look(rig.now))
     lost = rig.node.history.take_dropped()
     assert lost is not None and lost.changes == 2
     assert [round((at - begun).total_seconds(), 2) for at in (lost.first, lost.last)] == [0.01, 0.02]
@@ -213,7 +214,7 @@ def test_what_had_to_go_is_counted_with_first_and_last() -> None:
 def test_without_history_nothing_is_missed() -> None:
     rig = Rig(limit=0)
     rig.says("gateway.load", 1)
-    rig.node.look(rig.now)
+    list(rig.node.look(rig.now))
     assert rig.node.history.count == 0 and rig.node.history.take_dropped() is None
 
 
@@ -241,11 +242,11 @@ def test_the_answer_to_a_command_is_the_value_though_it_did_not_change() -> None
     rig.says("plc.online", True)
     rig.says("plc.gas", 7)
     rig.connect()
-    assert rig.node.look(rig.now) == [] and not rig.node.is_urgent(rig.now)
+    assert list(rig.node.look(rig.now)) == [] and not rig.node.is_urgent(rig.now)
     rig.node.answer("plc.gas")
     assert rig.node.is_urgent(rig.now)
     (answer,) = (Payload.FromString(message.body) for message in rig.node.look(rig.now))
-    assert [metric.long_value for metric in answer.metrics] == [7] and rig.node.look(rig.now) == []
+    assert [metric.long_value for metric in answer.metrics] == [7] and list(rig.node.look(rig.now)) == []
 
 
 def test_a_lost_device_is_urgent() -> None:
@@ -270,3 +271,17 @@ def test_quality_is_what_the_sample_is_whatever_its_reason_says() -> None:
     assert stale is not None
     metric = entry.metric(stale, later)
     assert (metric.quality, metric.value, metric.stamp_ms) == (STALE, None, millis(now.utc) + 5000)
+
+
+def test_much_at_once_is_told_in_small_parts_so_that_a_siren_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(node, "MOST_METRICS", 4)
+    rig = Rig()
+    rig.says("gateway.load", -1)
+    rig.connect()
+    for number in range(15):
+        rig.says("gateway.load", number)
+    first = [len(Payload.FromString(message.body).metrics) for message in rig.node.look(rig.now)]
+    assert first == [4, 4, 2] and rig.node.is_behind and rig.node.is_urgent(rig.now)
+    rest = [len(Payload.FromString(message.body).metrics) for message in rig.node.look(rig.now)]
+    assert rest == [4, 1] and not rig.node.is_behind and not rig.node.is_urgent(rig.now)
