@@ -18,6 +18,9 @@ from agent.sparkplug.history import History
 from agent.sparkplug.node import Node
 from agent.sparkplug.session import Names
 
+DOUBT = 2.5
+"""A connection that is dead is noticed within two keepalives: what was told since then may not have arrived."""
+
 
 def edge(
     plan: Plan, pipeline: Pipeline, runners: Mapping[str, Runner], recorder: Recorder, clock: Clock, state: Path
@@ -28,7 +31,7 @@ def edge(
         return None
     catalogue = Catalogue(plan.points.values(), list(runners), options.writable)
     history = History(options.history)
-    node = Node(catalogue, pipeline.facts, history, options.history_rate, 2 * options.keepalive)
+    node = Node(catalogue, pipeline.facts, history, options.history_rate, DOUBT * options.keepalive)
     pipeline.heard.append(node.hear)
 
     async def write(point: str, value: Value) -> None:

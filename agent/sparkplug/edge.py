@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -115,27 +116,44 @@ class Edge:
         except (OSError, ValueError) as error:  # a password or certificate that cannot be read
             self._offline(broker, str(error))
             return 0.0
-        self._began_s, death = inf, None
+        self._began_s, is_lost, is_stop = inf, False, False
         try:
             await link.open(self._topics())
             await self._wait_for_host(link, host := Host(self._options.primary_host))
             await self._tell(link, host)
         except LinkLost as error:
-            self._node.lost(self._now())
+            is_lost = True
             self._offline(broker, str(error))
-        except (HostOffline, asyncio.CancelledError) as error:
-            death = self._node.death(self._now())
-            self._offline(broker, str(error) or "stopped")
-            if isinstance(error, asyncio.CancelledError):
-                raise
+        except HostOffline as error:
+            self._offline(broker, str(error))
+        except asyncio.CancelledError:
+            is_stop = True
+            self._tell_the_last(link)
+            self._offline(broker, "stopped")
+            raise
         finally:
             lived_s = self._now().mono_s - self._began_s
-            if self._node.is_born:  # of MQTT 3.1.1 the broker forgets the will at a DISCONNECT
-                death = self._node.death(self._now())
             if link.has_asked:
                 self._connections.used(number)
-            await link.close(death)
+            await self._leave(link, is_lost, is_stop)
         return lived_s
+
+    def _tell_the_last(self, link: Link) -> None:
+        if self._node.is_born and link.unsent < MOST_UNSENT:
+            with suppress(LinkLost):
+                for message in self._node.look(self._now()):
+                    link.publish(message)
+
+    async def _leave(self, link: Link, is_lost: bool, is_stop: bool) -> None:
+        """Die, unless the broker has told it already, and close; in MQTT 3.1.1 a DISCONNECT makes it forget the will.
+
+        What was told before a death that the broker confirms has arrived there. But a host that is offline may
+        have missed it.
+        """
+        is_confirmed = await link.close(None if is_lost else self._node.death(self._now()))
+        if is_confirmed and is_stop:
+            self._node.settle()
+        self._node.lost(self._now())
 
     def _topics(self) -> list[str]:
         devices = self._node.catalogue.writable_devices()

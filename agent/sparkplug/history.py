@@ -17,6 +17,10 @@ class Dropped(NamedTuple):
     first: datetime
     last: datetime
 
+    def plus(self, other: Dropped) -> Dropped:
+        """Return both together."""
+        return Dropped(self.changes + other.changes, min(self.first, other.first), max(self.last, other.last))
+
 
 class History:
     """By device, each in order. Beyond ``limit`` samples the oldest of the fullest device go, and are counted."""
@@ -39,14 +43,12 @@ class History:
 
     def drop(self, sample: Sample) -> None:
         """Count a sample that nobody will be told."""
-        if not self.limit:
-            return
-        at, known = sample.received_at, self._dropped
-        self._dropped = (
-            Dropped(1, at, at)
-            if known is None
-            else Dropped(known.changes + 1, min(known.first, at), max(known.last, at))
-        )
+        self.count_dropped(Dropped(1, sample.received_at, sample.received_at))
+
+    def count_dropped(self, lost: Dropped) -> None:
+        """Count samples that nobody will be told, or that may not have arrived."""
+        if self.limit:
+            self._dropped = lost if self._dropped is None else self._dropped.plus(lost)
 
     def take_dropped(self) -> Dropped | None:
         """Return what was dropped since the last call, None if nothing was."""

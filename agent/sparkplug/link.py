@@ -96,17 +96,23 @@ class Link:
             raise LinkLost(f"{self.broker}: {self._lost}")
         return [each for each in found if each is not None]
 
-    async def close(self, death: Message | None) -> None:
-        """End the connection, with a death first if there is one, and in MQTT 5 with the will as well."""
+    async def close(self, death: Message | None) -> bool:
+        """End the connection, with a death first if there is one, and in MQTT 5 with the will as well.
+
+        Tell whether the broker has confirmed the death.
+        """
+        is_confirmed = False
         if death is not None and self._connected.done() and not self._lost:
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(FAREWELL_LIMIT_S):
                     await self._answer(self._client.publish(death.topic, death.body, qos=1).mid)
+                    is_confirmed = True
         if self._options.version == 5:
             self._client.disconnect(reasoncode=ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
         else:
             self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
+        return is_confirmed
 
     def _connect(self, host: str, port: int) -> None:
         keepalive = int(self._options.keepalive)

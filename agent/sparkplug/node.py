@@ -10,6 +10,7 @@ from itertools import islice
 from agent.core.model import Instant, Sample
 from agent.core.ports import Facts
 from agent.sparkplug.catalogue import Catalogue
+from agent.sparkplug.doubt import Doubt
 from agent.sparkplug.history import History
 from agent.sparkplug.session import Message, Names, Session
 from agent.sparkplug.values import millis
@@ -35,11 +36,11 @@ class Node:
     def __init__(self, catalogue: Catalogue, facts: Facts, history: History, rate: int, doubt_s: float) -> None:
         self.history = history
         self.catalogue = catalogue
-        self._facts, self._rate, self._doubt_s = facts, rate, doubt_s
+        self._facts, self._rate = facts, rate
+        self._doubt = Doubt(history.limit, doubt_s)
         self._session: Session | None = None
         self._waiting: deque[Sample] = deque()
         self._answers: set[str] = set()
-        self._sent: deque[tuple[float, str, Sample]] = deque(maxlen=history.limit)
         self._links = {f"{device}.online": device for device in catalogue.devices}
         self._flushed_s = 0.0
         self.is_behind = False
@@ -68,7 +69,7 @@ class Node:
     def births(self, now: Instant) -> Iterator[Message]:
         """Yield the births of the node and of all devices that are online; what waited becomes history."""
         session, online = self._living(), [device for device in self.catalogue.devices if self._is_online(device, now)]
-        self._doubt(now)
+        self._put_back(now, is_lost=False)
         self._keep_waiting(now, ("", *online))
         self._flushed_s = now.mono_s
         self.catalogue.forget()
@@ -111,15 +112,17 @@ class Node:
 
     def lost(self, now: Instant) -> None:
         """The connection is gone: what was told lately may not have arrived."""
-        self._doubt(now)
+        self._put_back(now, is_lost=True)
         self._session = None
         self._keep_waiting(now, ())
 
     def death(self, now: Instant) -> Message:
-        """End the session by a death of its own; what changes from now on is history."""
-        message = self._living().death(millis(now.utc))
-        self.lost(now)
-        return message
+        """End the session by a death of its own; ``lost`` comes next."""
+        return self._living().death(millis(now.utc))
+
+    def settle(self) -> None:
+        """All that was told has arrived."""
+        self._doubt.take(0.0)
 
     def _changes(self, answers: Sequence[Sample], now: Instant) -> Iterator[Message]:
         """Go through what waits in order, so that data of a device never comes before its birth or after its death."""
@@ -149,7 +152,7 @@ class Node:
         if session.has(entry.device) and entry.device not in born:
             data.setdefault(entry.device, []).append(sample)
         elif entry.device in born and self._getter(now)(sample.point) is sample:
-            self._sent.append((now.mono_s, entry.device, sample))
+            self._doubt.add(entry.device, sample, now.mono_s)
         elif sample.value is not None:  # that a dead device is unknown is said by its death
             self._keep(sample)
 
@@ -167,7 +170,8 @@ class Node:
     def _data(
         self, device: str, samples: Sequence[Sample], now: Instant, is_historical: bool = False
     ) -> Iterator[Message]:
-        self._sent.extend((now.mono_s, device, sample) for sample in samples)
+        for sample in samples:
+            self._doubt.add(device, sample, now.mono_s)
         for begin in range(0, len(samples), MOST_METRICS):
             some = samples[begin : begin + MOST_METRICS]
             metrics = self.catalogue.data(some, now, is_historical=is_historical)
@@ -187,7 +191,7 @@ class Node:
             if entry is None or entry.device not in told or self._facts.get(sample.point, now.mono_s) is not sample:
                 self._keep(sample)
             else:
-                self._sent.append((now.mono_s, entry.device, sample))
+                self._doubt.add(entry.device, sample, now.mono_s)
 
     def _take_waiting(self, most: int) -> list[Sample]:
         taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
@@ -199,14 +203,13 @@ class Node:
         if entry is not None:
             self.history.add(entry.device, sample)
 
-    def _doubt(self, now: Instant) -> None:
-        doubtful: dict[str, list[Sample]] = {}
-        for at_s, device, sample in self._sent:
-            if now.mono_s - at_s <= self._doubt_s:
-                doubtful.setdefault(device, []).append(sample)
-        self._sent.clear()
+    def _put_back(self, now: Instant, *, is_lost: bool) -> None:
+        """Make history of what may not have arrived; ``is_lost``: of what there was no room for nobody will know."""
+        doubtful, forgotten = self._doubt.take(now.mono_s)
         for device, samples in doubtful.items():
             self.history.put_back(device, samples)
+        for lost in forgotten if is_lost else ():
+            self.history.count_dropped(lost)
 
     def _is_online(self, device: str, now: Instant) -> bool:
         sample = self._facts.get(f"{device}.online", now.mono_s)

@@ -66,6 +66,7 @@ async def test_a_host_writes_what_is_listed_and_nothing_else(tmp_path: Path, bro
             assert any(event["result"] == "refused" for event in told), "the retained one came first"
             assert all(event["operator"]["via"] == "sparkplug" for event in told)
         assert not any(event.get("value") == 77 for event in told if event["result"] != "refused")
+    assert events(agent, "loss") == [], "what was told before an orderly end has arrived"
 
 
 async def test_what_changed_while_the_broker_was_dead_is_told_afterwards_and_what_had_to_go_is_a_loss(

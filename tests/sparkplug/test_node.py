@@ -184,7 +184,7 @@ class AnyDay(RuleBasedStateMachine):
 
 
 TestAnyDay = AnyDay.TestCase
-TestAnyDay.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyDay.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
 def test_what_is_kept_is_told_no_faster_than_the_rate() -> None:
@@ -285,3 +285,22 @@ def test_much_at_once_is_told_in_small_parts_so_that_a_siren_never_waits(monkeyp
     assert first == [4, 4, 2] and rig.node.is_behind and rig.node.is_urgent(rig.now)
     rest = [len(Payload.FromString(message.body).metrics) for message in rig.node.look(rig.now)]
     assert rest == [4, 1] and not rig.node.is_behind and not rig.node.is_urgent(rig.now)
+
+
+def test_what_was_told_but_is_more_than_can_be_told_again_is_counted_once_the_connection_breaks() -> None:
+    rig = Rig(limit=5)
+    rig.says("gateway.load", -1)
+    rig.connect()
+    for number in range(20):
+        rig.says("gateway.load", number)
+    list(rig.node.look(rig.now))
+    list(rig.node.births(rig.now))
+    assert rig.node.history.take_dropped() is None, "a host that asks for births has not lost them"
+    rig.node.history.give_up()
+    assert rig.node.history.take_dropped() is not None
+    for number in range(20):
+        rig.says("gateway.load", number)
+    list(rig.node.look(rig.now))
+    rig.node.lost(rig.now)
+    lost = rig.node.history.take_dropped()
+    assert lost is not None and lost.changes == 15 and rig.node.history.count == 5

@@ -87,7 +87,7 @@ class OneNode(RuleBasedStateMachine):
 
 
 TestOneNode = OneNode.TestCase
-TestOneNode.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestOneNode.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 
 
 def test_bd_seq_comes_round() -> None:
