@@ -26,15 +26,12 @@ by the device's timeout). A device that does not answer is a matter for an alarm
 longer turns is one for a restart."""
 
 
-def gateway_points(
-    outputs: Sequence[str], devices: Sequence[str], zones: Sequence[str] = (), has_sparkplug: bool = False
-) -> list[PointInfo]:
+def gateway_points(outputs: Sequence[str], devices: Sequence[str], zones: Sequence[str] = ()) -> list[PointInfo]:
     """Return the points that the gateway publishes of itself, of its outputs and of its devices."""
     return [
         *(PointInfo(f"{device}.bad_points", description=f"points of {device} that are unknown") for device in devices),
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
         PointInfo("gateway.uplink_online", description="connected to a broker"),
-        *([PointInfo(SPARKPLUG, description="the Sparkplug host is told what changes")] if has_sparkplug else []),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
         PointInfo("gateway.autonomy_h", "h", description="room for this long while nothing is sent"),
         PointInfo(SUMMARY, description="more alarms than people can take in"),
@@ -93,13 +90,13 @@ class Health:
     def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
         yield "gateway.uplink_online", self._uplink_online()
-        if self._sparkplug_online is not None:
-            yield SPARKPLUG, self._sparkplug_online()
         journal = self._journal()
         yield "gateway.journal_ok", not journal.failed
         yield "gateway.autonomy_h", round(journal.autonomy_h, 1)
         yield from self._floods()
         yield "gateway.rules_ok", self._rules_ok()
+        if self._sparkplug_online is not None:
+            yield SPARKPLUG, self._sparkplug_online()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
 

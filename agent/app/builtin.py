@@ -167,6 +167,20 @@ def output_rule(output: str) -> ConditionOptions:
     )
 
 
+def sparkplug_rules() -> Iterator[ConditionOptions]:
+    """Yield the alarm of a host that is not told what changes."""
+    yield ConditionOptions(
+        id="gateway.sparkplug",
+        name={"en": "The Sparkplug host cannot be reached", "zh": "与 Sparkplug 主机连接中断"},
+        consequence={"en": "It shows old values; alarms and sirens work", "zh": "主机数据过期，报警正常"},
+        response={"en": "Check the network, the broker and the host", "zh": "检查网络、服务器和主机"},
+        inputs={"online": "gateway.sparkplug_online"},
+        when="!online",
+        priority=Priority.P4,
+        on_delay=_UPLINK_DELAY_S,
+    )
+
+
 def button_rule(button: str, point: str) -> ConditionOptions:
     """Return the alarm of a button that stays pressed: it is stuck, or taped down."""
     return ConditionOptions(
@@ -205,7 +219,7 @@ def test_rules(has_self_test: bool, proven: Collection[str]) -> Iterator[Conditi
         )
 
 
-def gateway_rules(has_uplink: bool, has_sparkplug: bool = False) -> Iterator[ConditionOptions]:
+def gateway_rules(has_uplink: bool) -> Iterator[ConditionOptions]:
     """Yield the alarms of the gateway itself."""
     yield ConditionOptions(
         id="gateway.journal",
@@ -245,17 +259,6 @@ def gateway_rules(has_uplink: bool, has_sparkplug: bool = False) -> Iterator[Con
             consequence={"en": "Events wait here; alarms and sirens work", "zh": "事件本地缓存，报警正常"},
             response={"en": "Check the network and the broker", "zh": "检查网络和服务器"},
             inputs={"online": "gateway.uplink_online"},
-            when="!online",
-            priority=Priority.P4,
-            on_delay=_UPLINK_DELAY_S,
-        )
-    if has_sparkplug:
-        yield ConditionOptions(
-            id="gateway.sparkplug",
-            name={"en": "The Sparkplug host cannot be reached", "zh": "与 Sparkplug 主机连接中断"},
-            consequence={"en": "It shows old values; alarms and sirens work", "zh": "主机数据过期，报警正常"},
-            response={"en": "Check the network, the broker and the host", "zh": "检查网络、服务器和主机"},
-            inputs={"online": "gateway.sparkplug_online"},
             when="!online",
             priority=Priority.P4,
             on_delay=_UPLINK_DELAY_S,

@@ -178,15 +178,15 @@ class Agent:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
         yield Leaf("coverage", self.gateway.cameras.run)
+        if self.edge is not None:
+            yield Leaf("sparkplug", self.edge.run)
+            yield Leaf("sparkplug commands", self.edge.commands.run)
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
-        if self.edge is not None:
-            yield Leaf("sparkplug", self.edge.run)
-            yield Leaf("sparkplug commands", self.edge.commands.run)
 
     @asynccontextmanager
     async def _driving(self) -> AsyncIterator[None]:

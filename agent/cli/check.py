@@ -112,8 +112,8 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "outputs": len(site.outputs),
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.brokers) if site.uplink else [],
-        "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
         "to_wire": list(guards(plan)),
+        "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
     }
     if as_json:
         print(json.dumps({"faults": [], **found}, indent=1, ensure_ascii=False))

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, model_validator
 from agent.core.durations import Duration
 from agent.core.options import Options
 from agent.core.secrets import File, Secret
-from agent.uplink.options import broker
 
 
 def _id(value: str) -> str:
@@ -19,11 +18,16 @@ def _id(value: str) -> str:
     return value
 
 
-def over_tcp(value: str) -> str:
-    """Return a broker's address. Raises ValueError for one over WebSocket, which the edge node does not speak."""
-    if not value.startswith("mqtt"):
-        raise ValueError(f"{value!r}: Sparkplug goes over TCP; write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS")
-    return value
+def _broker(value: str) -> str:
+    form = "Sparkplug goes over TCP: write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS"
+    match = re.fullmatch(r"mqtts?://[^/\s:@]+(?::(\d+))?/?", value)
+    if match is None and "@" in value:  # what stands before it may be a password: do not repeat it
+        raise ValueError(f"no user name or password here: they go under 'username' and 'password'. {form}")
+    if match is None:
+        raise ValueError(f"{value!r} is no broker of an edge node. {form}")
+    if match[1] and not 0 < int(match[1]) < 65536:
+        raise ValueError(f"{value!r}: a port is a number from 1 to 65535")
+    return value.rstrip("/")
 
 
 Id = Annotated[str, AfterValidator(_id)]
@@ -32,7 +36,7 @@ Id = Annotated[str, AfterValidator(_id)]
 class SparkplugOptions(Options):
     """An edge node beside the uplink. ``brokers`` are walked in order, one at a time."""
 
-    brokers: tuple[Annotated[str, AfterValidator(broker), AfterValidator(over_tcp)], ...] = Field(min_length=1)
+    brokers: tuple[Annotated[str, AfterValidator(_broker)], ...] = Field(min_length=1)
     group: Id = Field(default="", description="group id; the gateway's site if not given")
     node: Id = Field(default="", description="edge node id; the gateway's id if not given")
     primary_host: Id = Field(default="", description="host whose STATE must say online before anything is published")

@@ -13,8 +13,7 @@ from agent.core.options import Options
 from agent.core.secrets import File, Secret
 
 
-def broker(value: str) -> str:
-    """Return where a broker is, as written. Raises ValueError: what is wrong with it."""
+def _broker(value: str) -> str:
     if not re.fullmatch(r"mqtts?://[^/\s:@]+(:\d+)?/?", value):
         form = "write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS"
         if "@" in value:  # what stands before it may be a password: do not repeat it
@@ -39,7 +38,7 @@ def _topic(value: str) -> str:
 class UplinkOptions(Options):
     """Where events go. Several brokers are tried in order of preference; they must share their sessions' fate."""
 
-    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(min_length=1)
+    brokers: tuple[Annotated[str, AfterValidator(_broker)], ...] = Field(min_length=1)
     client_id: str = ""
     topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
     username: str = ""

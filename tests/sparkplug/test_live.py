@@ -12,7 +12,6 @@ import pytest
 from agent.app.wiring import Agent
 from agent.core.clock import SystemClock
 from agent.sparkplug.bdseq import Connections
-from agent.sparkplug.options import over_tcp
 from agent.sparkplug.sparkplug_b_pb2 import Payload
 from tests.drivers.test_modbus_lines import certificate
 from tests.servers.mosquitto import mosquitto
@@ -119,12 +118,6 @@ async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificat
             await until(lambda: host.heard("NDEATH"))
     finally:
         server.kill()
-
-
-def test_only_what_the_link_speaks_is_a_broker() -> None:
-    assert over_tcp("mqtts://scada") == "mqtts://scada"
-    with pytest.raises(ValueError, match="goes over TCP"):
-        over_tcp("wss://scada/mqtt")
 
 
 def test_the_number_of_the_connection_goes_on_over_restarts_and_over_a_damaged_file(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
 from agent.reports import alarm_event
-from agent.sparkplug.options import SparkplugOptions
 
 ROOT = Path(__file__).parents[2]
 RULES = "rules:\n  - {id: gas, kind: level, input: furnace.gas, name: Gas, limits: {H: {at: 20, priority: P3}}}\n"
@@ -61,15 +60,6 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
     assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
 
 
-def test_the_sample_of_sparkplug_md_is_a_site(tmp_path: Path) -> None:
-    (sample,) = samples("docs/sparkplug.md", "yaml")
-    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
-    plan = load_plan(tmp_path / "site.yaml")
-    assert "gateway.sparkplug" in {rule.definition.id for rule in plan.rules}
-    page = (ROOT / "docs/sparkplug.md").read_text(encoding="utf-8")
-    assert set(SparkplugOptions.model_fields) - set(re.findall(r"`(\w+)`", page)) == {"brokers"}
-
-
 def test_the_sample_of_models_change_md_is_part_of_a_site(tmp_path: Path) -> None:
     (sample,) = samples("docs/models-change.md", "yaml")
     (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
@@ -82,6 +72,17 @@ def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
     plan = load_plan(tmp_path / "site.yaml")
     assert {"furnace_hot.H", "furnace_hot.HH"} <= {rule.definition.id for rule in plan.rules}
+
+
+def test_the_sample_of_sparkplug_md_is_a_site(tmp_path: Path) -> None:
+    (sample,) = samples("docs/sparkplug.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    assert "gateway.sparkplug" in {rule.definition.id for rule in plan.rules}
+    assert plan.site.sparkplug is not None
+    options = type(plan.site.sparkplug).model_fields
+    page = (ROOT / "docs/sparkplug.md").read_text(encoding="utf-8")
+    assert set(options) - set(re.findall(r"`(\w+)`", page)) == {"brokers"}
 
 
 def test_the_sample_event_has_the_fields_of_a_real_one() -> None:
