@@ -23,9 +23,11 @@ from agent.core.model import Level
 from agent.core.options import PointOptions
 from agent.core.ports import DriverType
 from agent.evidence.options import EvidenceOptions
+from agent.guarded import Guarded
 from agent.journal.options import JournalOptions
 from agent.policy import OperationOptions, Policy, ShiftOptions
 from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, ModelsOptions, Site
+from agent.sparkplug.options import SparkplugOptions
 from agent.uplink.options import UplinkOptions
 
 RESERVED = ("gateway",)
@@ -35,7 +37,7 @@ _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", 
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "self_test", "proof_test", "evidence", "uplink", "journal", "models"
+    "buttons", "self_test", "proof_test", "evidence", "uplink", "sparkplug", "journal", "models"
 )  # fmt: skip
 
 
@@ -104,13 +106,14 @@ class _Reader:
         annunciation = self._annunciation(outputs, calendars)
         buttons = {name: each for name in self._names("buttons") if (each := self._button(name, outputs))}
         policy = self._policy(gateway)
+        sparkplug = self._sparkplug(devices, outputs, buttons)
         self_test, proof_test = self._self_test(outputs), self._proof_test()
         if gateway is None:
             return None
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
         evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
-        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence, models)
+        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence, models, sparkplug)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
@@ -264,6 +267,25 @@ class _Reader:
         for point in options.assume if options else ():
             if point.split(".")[0] in self._names("devices", quiet=True):
                 self._known(point, ("proof_test", "assume", point))
+        return options
+
+    def _sparkplug(
+        self,
+        devices: Mapping[str, DeviceConfig],
+        outputs: Mapping[str, OutputOptions],
+        buttons: Mapping[str, ButtonOptions],
+    ) -> SparkplugOptions | None:
+        if self._doc.data.get("sparkplug") is None:
+            return None
+        options = self._model(SparkplugOptions, ("sparkplug",))
+        guarded = Guarded(devices, outputs, buttons)
+        for index, point in enumerate(options.writable if options else ()):
+            where: Where = ("sparkplug", "writable", index)
+            self._known(point, where)
+            if self._point_names.get(point) is False:
+                self._fault(where, f"{point} cannot be written; add 'writable: true' to the point")
+            elif use := guarded.use_of(point):
+                self._fault(where, f"{point} is {use}; a host must not write it, so leave it out")
         return options
 
     def _named(self, names: tuple[str, ...], where: Where, outputs: Mapping[str, OutputOptions]) -> None:

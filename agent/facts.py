@@ -21,7 +21,8 @@ class FactTable:
             id_: info.stale_after_s for id_, info in self.points.items() if info.stale_after_s is not None
         }
         self._samples: dict[str, Sample] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, float] = {}
+        """By point: which sample was told to have gone stale, as its time."""
         self._look_again_s = -inf
 
     def update(self, samples: Iterable[Sample], counted: Container[str] = ()) -> list[Sample]:
@@ -76,10 +77,9 @@ class FactTable:
                 continue
             stale_s = sample[4] + limit_s
             if now_s <= stale_s:
-                self._told.discard(point)
                 self._look_again_s = min(self._look_again_s, stale_s)
-            elif point not in self._told:
-                self._told.add(point)
+            elif self._told.get(point) != sample[4]:
+                self._told[point] = sample[4]
                 found.append(_stale(sample, now_s - sample.received_s))
         self._look_again_s = min(self._look_again_s, now_s + min(self._limits_s.values(), default=inf))
         return found

@@ -17,6 +17,7 @@ from agent.pipeline import Pipeline
 
 log = structlog.get_logger(__name__)
 
+SPARKPLUG = "gateway.sparkplug_online"
 PERIOD_S = 0.5
 LAG_LIMIT_S = 2.0
 OUTPUTS_LIMIT_S = 10.0
@@ -51,8 +52,10 @@ class Health:
         devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
         rules_ok: Callable[[], bool] = lambda: True,
+        sparkplug_online: Callable[[], bool] | None = None,
     ) -> None:
         self._rules_ok = rules_ok
+        self._sparkplug_online = sparkplug_online
         self.loop_lag_s = 0.0
         self._pipeline = pipeline
         self._buses = buses
@@ -91,6 +94,8 @@ class Health:
         yield "gateway.autonomy_h", round(journal.autonomy_h, 1)
         yield from self._floods()
         yield "gateway.rules_ok", self._rules_ok()
+        if self._sparkplug_online is not None:
+            yield SPARKPLUG, self._sparkplug_online()
         for bus in self._buses:
             yield from ((f"{output.name}.confirmed", output.name not in failed) for output in bus.outputs)
 

@@ -20,7 +20,8 @@ BEAT_LIMIT_S = 5.0
 class Pipeline:
     """The nervous system. Every method is synchronous and may be called from the event loop only.
 
-    ``rearm`` is called whenever the next timer may have moved; ``heard`` with every sample that said something new.
+    ``rearm`` is called whenever the next timer may have moved; each of ``heard`` with all samples that said something
+    new, also that a point went stale.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Pipeline:
         self.watched: Mapping[str, Callable[[Sample], None]] = {}
         """Who is told of each change of a point, after the rules: buttons."""
         self._tested: set[str] = set()
-        self.heard: Callable[[Sequence[Sample]], None] = lambda _: None
+        self.heard: list[Callable[[Sequence[Sample]], None]] = []
         self._recorder = recorder
         self._clock = clock
 
@@ -52,7 +53,7 @@ class Pipeline:
             if changed:
                 self._evaluate(changed)
                 self._tell(changed)
-                self.heard(changed)
+                self._let_hear(changed)
 
     def timers(self) -> None:
         """Act on the timers that are due."""
@@ -67,6 +68,7 @@ class Pipeline:
         stale = self.facts.expired(now.mono_s)
         self._apply(self.engine.sweep(self.facts, stale, now), now)
         self._tell(stale)
+        self._let_hear(stale)
         floods = self.operations.look(now)
         self.refresh(self._clock.now())
         if floods:
@@ -84,7 +86,9 @@ class Pipeline:
     def acknowledge(self, alarm: str, operator: Operator) -> bool:
         """Acknowledge; False when there was nothing to. Raises KeyError for an unknown alarm, NotAllowed."""
         now = self._clock.now()
-        self._evaluate(self.facts.expired(now.mono_s))  # a latched alarm is not reset on what was known a moment ago
+        stale = self.facts.expired(now.mono_s)
+        self._evaluate(stale)  # a latched alarm is not reset on what was known a moment ago
+        self._let_hear(stale)
         definition = self.engine.definitions[alarm]
         self.operations.policy.permit_acknowledge(self.engine.alarms[alarm], definition, operator)
         return self._done(self.engine.acknowledge(alarm, operator, now), now)
@@ -162,6 +166,10 @@ class Pipeline:
         for sample in changed:
             if sample[0] in self.watched:
                 self.watched[sample[0]](sample)
+
+    def _let_hear(self, samples: Sequence[Sample]) -> None:
+        for listener in self.heard if samples else ():
+            listener(samples)
 
     def muted_zones(self) -> Collection[str]:
         """Return the zones whose P3 and P4 alarms a flood's summary stands for: none unless it calls people itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ import structlog
 
 from agent.backoff import delays
 from agent.core.errors import NotConnected
-from agent.core.model import PointInfo, Sample
+from agent.core.model import PointInfo, Sample, Value
 from agent.core.ports import Clock, Driver, Session
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 CONNECT_LIMIT_S = 45.0
 """A driver that does not keep its own limit is cut off here (a vision worker may load its model for long)."""
 READ_LIMIT_S = 120.0
+WRITE_LIMIT_S = 10.0
 _STEADY_AFTER_S = 10.0
 
 
@@ -68,6 +69,7 @@ class Runner:
         self._ingest = ingest
         self._on_link = on_link
         self._connected_s: float | None = None
+        self._session: Session | None = None
 
     async def run(self) -> None:
         """Connect and read until cancelled; a device that fails is retried, a driver with a bug is raised."""
@@ -85,15 +87,33 @@ class Runner:
                 waits = delays()
             await asyncio.sleep(next(waits))
 
+    async def write(self, point: str, value: Value) -> None:
+        """Write on the connection that reads, and take in what is there then.
+
+        Raises NotConnected (the outcome is unknown, unless there was no connection at all) or Refused.
+        """
+        session = self._session
+        if session is None or self._connected_s is None:
+            raise NotConnected(f"{self.device} is not connected: nothing was written")
+        await _within(WRITE_LIMIT_S, session.write(point, value), "writing took")
+        with suppress(NotConnected):  # whoever reads will notice
+            samples = await _within(WRITE_LIMIT_S, session.fetch([point]), "reading back took")
+            if self._session is session:  # else all is unknown again
+                self._ingest(samples)
+
     def _was_steady(self) -> bool:
         return self._connected_s is not None and self._clock.now().mono_s - self._connected_s > _STEADY_AFTER_S
 
     async def _live(self) -> None:
         session = await _within(CONNECT_LIMIT_S, self.driver.connect(), "connecting took")
         async with aclosing(Closing(session)):
-            while True:
-                batch = await _within(READ_LIMIT_S, session.read(), "no sign of life for")
-                self._received(batch)
+            self._session = session
+            try:
+                while True:
+                    batch = await _within(READ_LIMIT_S, session.read(), "no sign of life for")
+                    self._received(batch)
+            finally:
+                self._session = None
 
     def _received(self, batch: Sequence[Sample]) -> None:
         if self._connected_s is not None:

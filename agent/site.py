@@ -22,6 +22,7 @@ from agent.core.signatures import PublicKey
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import Policy
+from agent.sparkplug.options import SparkplugOptions
 from agent.uplink.options import UplinkOptions
 
 NAME = r"[a-z][a-z0-9_-]*"
@@ -103,6 +104,7 @@ class Site:
     journal: JournalOptions
     evidence: EvidenceOptions
     models: ModelsOptions
+    sparkplug: SparkplugOptions | None
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

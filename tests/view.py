@@ -347,6 +347,7 @@ class FakeView:
                 "sent": 5, "in_flight": 0, "nobody_listens": False,
                 "preferred": True,
             },
+            "sparkplug": None,
         }  # fmt: skip
 
     def points(self) -> list[PointRow]:

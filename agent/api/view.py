@@ -95,6 +95,17 @@ class UplinkRow(TypedDict):
     preferred: bool
 
 
+class SparkplugRow(TypedDict):
+    """The edge node; ``kept`` changes wait to be told."""
+
+    state: str
+    broker: str
+    since: str
+    reason: str
+    sent: int
+    kept: int
+
+
 class Status(TypedDict):
     """The whole at a glance."""
 
@@ -108,6 +119,7 @@ class Status(TypedDict):
     outputs: list[OutputRow]
     journal: JournalRow
     uplink: UplinkRow | None
+    sparkplug: SparkplugRow | None
     rules: RulesRow
 
 

@@ -167,6 +167,20 @@ def output_rule(output: str) -> ConditionOptions:
     )
 
 
+def sparkplug_rules() -> Iterator[ConditionOptions]:
+    """Yield the alarm of a host that is not told what changes."""
+    yield ConditionOptions(
+        id="gateway.sparkplug",
+        name={"en": "The Sparkplug host cannot be reached", "zh": "与 Sparkplug 主机连接中断"},
+        consequence={"en": "It shows old values; alarms and sirens work", "zh": "主机数据过期，报警正常"},
+        response={"en": "Check the network, the broker and the host", "zh": "检查网络、服务器和主机"},
+        inputs={"online": "gateway.sparkplug_online"},
+        when="!online",
+        priority=Priority.P4,
+        on_delay=_UPLINK_DELAY_S,
+    )
+
+
 def button_rule(button: str, point: str) -> ConditionOptions:
     """Return the alarm of a button that stays pressed: it is stuck, or taped down."""
     return ConditionOptions(

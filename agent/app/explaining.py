@@ -30,7 +30,7 @@ class Explainer:
         self._trail = Trail()
         self._watched: object = None
         self._watch()
-        pipeline.heard = self._trail.add
+        pipeline.heard.append(self._trail.add)
 
     async def explain(self, alarm: str) -> Explanation:
         """Explain one alarm. Raises KeyError for an unknown one."""

@@ -13,7 +13,7 @@ from agent.api.evidence import EvidenceView
 from agent.api.modelsets import ModelsView
 from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
-from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
+from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, SparkplugRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
 from agent.app.cameras import CamerasDesk
 from agent.app.explaining import Explainer
@@ -90,6 +90,7 @@ class Gateway:
                 "autonomy_h": round(journal.autonomy_h, 1),
             },
             "uplink": self._uplink(),
+            "sparkplug": self._sparkplug(),
             "rules": self.rules.row(),
         }
 
@@ -205,6 +206,19 @@ class Gateway:
             "in_flight": status.in_flight,
             "nobody_listens": status.nobody_listens,
             "preferred": status.preferred,
+        }
+
+    def _sparkplug(self) -> SparkplugRow | None:
+        if self._parts.edge is None:
+            return None
+        status = self._parts.edge.status
+        return {
+            "state": "online" if status.online else "offline",
+            "broker": status.broker,
+            "since": status.since.isoformat(),
+            "reason": status.reason,
+            "sent": status.sent,
+            "kept": status.kept,
         }
 
     def _committed(self, entries: list[Entry]) -> None:

@@ -11,12 +11,13 @@ from agent.journal import Journal
 from agent.outputs import OutputBus
 from agent.pipeline import Pipeline
 from agent.runner import Runner
+from agent.sparkplug.edge import Edge
 from agent.uplink import Uplink
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Built once by ``agent.app.wiring``; ``uplink`` is None for a site without one."""
+    """Built once by ``agent.app.wiring``; ``uplink`` and ``edge`` are None for a site without one."""
 
     clock: Clock
     journal: Journal
@@ -25,3 +26,4 @@ class Parts:
     runners: Mapping[str, Runner]
     uplink: Uplink | None
     health: Health
+    edge: Edge | None = None

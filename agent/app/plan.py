@@ -22,7 +22,7 @@ from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
 from agent.core.options import DeviceOptions
 from agent.core.ports import Driver
-from agent.health import gateway_points
+from agent.health import SPARKPLUG, gateway_points
 from agent.outputs import Output
 from agent.runner import online_point
 from agent.site import DeviceConfig, Site
@@ -179,6 +179,8 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
     yield from uplink_points(site.uplink)
     if site.self_test is not None:
         yield PointInfo(SELF_TEST, description="the last self-test of the outputs passed")
+    if site.sparkplug is not None:
+        yield PointInfo(SPARKPLUG, description="the Sparkplug host is told what changes")
     for camera in site.cameras if site.proof_test is not None else ():
         yield PointInfo(f"{camera}.proof_failed", description="its last proof test failed")
 
@@ -195,12 +197,14 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     )
     outputs = (builtin.output_rule(name) for name in site.outputs)
     tests = builtin.test_rules(site.self_test is not None, list(site.cameras) if site.proof_test is not None else [])
+    sparkplug = builtin.sparkplug_rules() if site.sparkplug is not None else iter(())
     buttons = (builtin.button_rule(name, options.point) for name, options in site.buttons.items())
     return chain(
         devices,
         modules,
         certificates,
         cameras,
+        sparkplug,
         pictures,
         outputs,
         buttons,

@@ -23,6 +23,7 @@ from agent.app.modelsets import ModelSets, ModelStore
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
+from agent.app.sparkplug import edge
 from agent.app.trials import Trials
 from agent.commands import Desk
 from agent.core.clock import SystemClock
@@ -94,6 +95,7 @@ class Agent:
         self.memories = Memories(self.pipeline, self.journal)
         self.evidence = self._evidence(plan, state / "evidence")
         self.uplink = Uplink(site.uplink, self.journal, who, clock, self.evidence.attach) if site.uplink else None
+        self.edge = edge(plan, self.pipeline, self.runners, self.journal, clock, state)
         devices = {id_: plan.drivers[id_].points for id_ in site.devices}
         self.health = Health(
             self.pipeline,
@@ -103,8 +105,9 @@ class Agent:
             devices,
             clock,
             self._in_step,
+            self._sparkplug_online if self.edge is not None else None,
         )
-        parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
+        parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health, self.edge)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
         cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
         self.models = ModelSets(
@@ -182,6 +185,9 @@ class Agent:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
         yield Leaf("coverage", self.gateway.cameras.run)
+        if self.edge is not None:
+            yield Leaf("sparkplug", self.edge.run)
+            yield Leaf("sparkplug commands", self.edge.commands.run)
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
@@ -220,6 +226,9 @@ class Agent:
 
     def _uplink_values(self) -> Iterable[tuple[str, Value]]:
         return self.uplink.values() if self.uplink is not None else [("gateway.uplink_online", False)]
+
+    def _sparkplug_online(self) -> bool:
+        return self.edge is not None and self.edge.status.online
 
     def _in_step(self) -> bool:
         return self.rules.in_step

@@ -113,11 +113,14 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.ends) if site.uplink else [],
         "to_wire": list(guards(plan)),
+        "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
     }
     if as_json:
         print(json.dumps({"faults": [], **found}, indent=1, ensure_ascii=False))
     else:
-        counts = ", ".join(f"{value} {key}" for key, value in found.items() if key not in ("uplink", "to_wire"))
+        counts = ", ".join(
+            f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire")
+        )
         print(f"{site.path}: no faults. {counts}")
         for line in guards(plan):
             print(f"to wire: {line}")

@@ -40,6 +40,8 @@ def status(found: dict[str, Any], _language: str) -> Group:
     )
     lines.add_row("journal", Text(state, style=_BAD if journal["failed"] else _GOOD))
     lines.add_row("uplink", _uplink(found["uplink"]))
+    if found["sparkplug"] is not None:
+        lines.add_row("sparkplug", _uplink(found["sparkplug"]))
     lines.add_row("rules", _rules(found["rules"]))
     return Group(head, lines, _devices(found["devices"] + found["cameras"]), _outputs(found["outputs"]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Set
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,13 @@ class PointOptions(Options):
     values: dict[int, str] = Field(default_factory=dict, description="words for raw numbers, such as {0: stopped}")
     writable: bool = False
     stale_after: Duration | None = Field(default=None, description="unknown after that long without a sample")
+
+    def places(self) -> Set[Hashable]:
+        """Return what in its device a write to this point changes; two points that share a place are one there.
+
+        Empty: its protocol does not tell.
+        """
+        return frozenset()
 
 
 class DeviceOptions(Options):

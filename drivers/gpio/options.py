@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Set
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -18,6 +19,10 @@ class GpioPoint(PointOptions):
     bias: Literal["as-is", "pull-up", "pull-down", "disabled"] = "as-is"
     debounce: Duration = Field(default=0.01, ge=0, le=10, description="of an input, by the kernel")
     drive: Literal["push-pull", "open-drain", "open-source"] = "push-pull"
+
+    def places(self) -> Set[Hashable]:
+        """Return its line."""
+        return {self.line}
 
     @model_validator(mode="after")
     def _is_a_switch(self) -> GpioPoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Set
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -61,6 +62,14 @@ class ModbusPoint(PointOptions):
         if self.bit is not None:
             return "mask"
         return "single" if self.count == 1 else "multiple"
+
+    def places(self) -> Set[Hashable]:
+        """Return its coils, or the bits of its registers."""
+        table, offsets = self.address.table, range(self.address.offset, self.address.offset + self.count)
+        if table.is_bits:
+            return {(table, offset) for offset in offsets}
+        bits = range(16) if self.bit is None else [self.bit]
+        return {(table, offset, bit) for offset in offsets for bit in bits}
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModbusPoint:

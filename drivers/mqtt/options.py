@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Set
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -92,6 +93,10 @@ class MqttPoint(PointOptions):
     def silence_s(self) -> float | None:
         """How long nothing may be heard until the point is unknown: of an event for ever, unless somebody says."""
         return None if self.is_event and "expiry" not in self.model_fields_set else self.expiry
+
+    def places(self) -> Set[Hashable]:
+        """Return the topic that it is written to, if it is."""
+        return {self.publish} if self.publish else frozenset()
 
     @model_validator(mode="after")
     def _fits_together(self) -> MqttPoint:

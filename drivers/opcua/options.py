@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Set
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -76,6 +77,10 @@ class OpcUaPoint(PointOptions):
     def indexes(self) -> tuple[int, ...]:
         """The element, as one index for each dimension."""
         return (self.element,) if isinstance(self.element, int) else self.element or ()
+
+    def places(self) -> Set[Hashable]:
+        """Return its node; elements of one array count as one place."""
+        return {self.node or self.path}
 
     @model_validator(mode="after")
     def _is_whole(self) -> OpcUaPoint:

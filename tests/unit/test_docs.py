@@ -119,6 +119,17 @@ def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     assert {"furnace_hot.H", "furnace_hot.HH"} <= {rule.definition.id for rule in plan.rules}
 
 
+def test_the_sample_of_sparkplug_md_is_a_site(tmp_path: Path) -> None:
+    (sample,) = samples("docs/sparkplug.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    assert "gateway.sparkplug" in {rule.definition.id for rule in plan.rules}
+    assert plan.site.sparkplug is not None
+    options = type(plan.site.sparkplug).model_fields
+    page = (ROOT / "docs/sparkplug.md").read_text(encoding="utf-8")
+    assert set(options) - set(re.findall(r"`(\w+)`", page)) == {"brokers"}
+
+
 def test_the_sample_event_has_the_fields_of_a_real_one() -> None:
     (sample,) = samples("docs/events.md", "json")
     now: Instant = ManualClock().now()

@@ -39,3 +39,13 @@ def test_the_wall_clock_does_not_age_a_sample() -> None:
     facts.update([Sample.good("a", 1, clock.now())])
     sample = facts.get("a", clock.step_utc(86400).mono_s)
     assert sample is not None and sample.value == 1
+
+
+def test_a_point_that_came_back_and_fell_silent_between_two_looks_has_gone_stale_again() -> None:
+    clock = ManualClock()
+    facts = FactTable([PointInfo("plc.a", stale_after_s=0.5)])
+    for _ in range(2):
+        facts.update([Sample.good("plc.a", 1, clock.now())])
+        now = clock.advance(1.0)
+        assert [sample.point for sample in facts.expired(now.mono_s)] == ["plc.a"]
+        assert facts.expired(clock.advance(1.0).mono_s) == []

@@ -133,3 +133,19 @@ def test_a_test_of_the_outputs_is_marked_and_ends_by_itself() -> None:
     assert rig.wanted()[0] == "off"
     with pytest.raises(KeyError, match="horn"):
         rig.pipeline.test_outputs(3.0, ["horn"], LI)
+
+
+def test_who_listens_hears_each_change_once_and_that_a_point_went_stale() -> None:
+    rig, first, second = Rig(), list[Sample](), list[Sample]()
+    rig.pipeline.heard += [first.extend, second.extend]
+    rig.gas(25)
+    rig.gas(25)
+    rig.clock.advance(3.5)
+    rig.pipeline.sweep()
+    rig.pipeline.sweep()
+    rig.gas(25)
+    assert [sample.value for sample in first] == [25, None, 25] and first == second
+    rig.clock.advance(3.5)
+    rig.pipeline.acknowledge("gas.HH", LI)
+    rig.pipeline.sweep()
+    assert [sample.value for sample in first] == [25, None, 25, None], "also what an acknowledgement found to be stale"

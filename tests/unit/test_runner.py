@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from agent.core.clock import SystemClock
+from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality, Sample
 from agent.runner import Link, Runner
 from tests.fakes import FakeDevice, FakeDriver, until
@@ -49,4 +52,24 @@ async def test_a_device_that_was_never_there_is_offline_not_unknown() -> None:
     await until(lambda: watched.online() is False)
     await asyncio.sleep(0.6)
     assert watched.links == [(False, "connection refused")], "told once, however often it is tried"
+    task.cancel()
+
+
+async def test_a_write_goes_over_the_connection_that_reads_and_what_is_there_then_is_taken_in() -> None:
+    watched = Watched()
+    with pytest.raises(NotConnected, match="nothing was written"):
+        await watched.runner.write("plc.a", 7)
+    task = asyncio.create_task(watched.runner.run())
+    await until(lambda: watched.online() is True)
+    await watched.runner.write("plc.a", 7)
+    assert watched.device.sessions == 1 and watched.device.writes == [("plc.a", 7)]
+    assert watched.latest["plc.a"].value == 7
+    watched.device.refuses.add("plc.a")
+    with pytest.raises(Refused):
+        await watched.runner.write("plc.a", 8)
+    watched.device.kill()
+    await until(lambda: watched.online() is False)
+    with pytest.raises(NotConnected, match="nothing was written"):
+        await watched.runner.write("plc.a", 9)
+    assert watched.device.writes == [("plc.a", 7)] and watched.latest["plc.a"].quality is Quality.BAD
     task.cancel()
