@@ -73,8 +73,19 @@ class Tally:
 
 
 def share(part: int, whole: int) -> str:
-    """Return a ratio for people, with its parts."""
-    return f"{part / whole:.3f} ({part}/{whole})" if whole else "-"
+    """Return a ratio for people, with its parts and its 95 % interval."""
+    if not whole:
+        return "-"
+    low, high = interval(part, whole)
+    return f"{part / whole:.3f} [{low:.2f}, {high:.2f}] ({part}/{whole})"
+
+
+def interval(part: int, whole: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share; too narrow where persons of one picture resemble each other."""
+    z2 = 1.96**2
+    centre = (part + z2 / 2) / (whole + z2)
+    reach = (1.96 / (whole + z2)) * (part * (whole - part) / whole + z2 / 4) ** 0.5
+    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def read(path: Path) -> Picture:
