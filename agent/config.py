@@ -23,6 +23,7 @@ from agent.core.model import Level
 from agent.core.options import PointOptions
 from agent.core.ports import DriverType
 from agent.evidence.options import EvidenceOptions
+from agent.journal.options import JournalOptions
 from agent.policy import OperationOptions, Policy, ShiftOptions
 from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, Site
 from agent.uplink.options import UplinkOptions
@@ -34,7 +35,7 @@ _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", 
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "self_test", "proof_test", "evidence", "uplink"
+    "buttons", "self_test", "proof_test", "evidence", "uplink", "journal"
 )  # fmt: skip
 
 
@@ -95,6 +96,7 @@ class _Reader:
         self._shared(outputs, devices)
         self._backups(outputs)
         uplink = self._model(UplinkOptions, ("uplink",)) if self._doc.data.get("uplink") is not None else None
+        journal = self._model(JournalOptions, ("journal",)) or JournalOptions()
         rules = tuple(self._rules())
         calendars = {name: self._calendar(name, gateway) for name in self._names("calendars")}
         annunciation = self._annunciation(outputs, calendars)
@@ -106,7 +108,7 @@ class _Reader:
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
         evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
-        own = (annunciation, buttons, policy, self_test, proof_test, evidence)
+        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:

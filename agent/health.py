@@ -10,6 +10,7 @@ import structlog
 from agent.core.model import PointInfo, Sample, Value
 from agent.core.ports import Clock
 from agent.flood import SUMMARY
+from agent.journal import JournalStats
 from agent.notify import notify
 from agent.outputs import OutputBus
 from agent.pipeline import Pipeline
@@ -31,6 +32,7 @@ def gateway_points(outputs: Sequence[str], devices: Sequence[str], zones: Sequen
         PointInfo("gateway.loop_lag_ms", "ms", description="how late the event loop ran"),
         PointInfo("gateway.uplink_online", description="connected to a broker"),
         PointInfo("gateway.journal_ok", description="events reach the disk"),
+        PointInfo("gateway.autonomy_h", "h", description="room for this long while nothing is sent"),
         PointInfo(SUMMARY, description="more alarms than people can take in"),
         *(PointInfo(f"{SUMMARY}.{zone}", zone=zone, description=f"the same in {zone}") for zone in zones),
         PointInfo("gateway.rules_ok", description="the rule files are what runs"),
@@ -46,7 +48,7 @@ class Health:
         pipeline: Pipeline,
         buses: Sequence[OutputBus],
         uplink_online: Callable[[], bool],
-        journal_ok: Callable[[], bool],
+        journal: Callable[[], JournalStats],
         devices: Mapping[str, Sequence[PointInfo]],
         clock: Clock,
         rules_ok: Callable[[], bool] = lambda: True,
@@ -56,7 +58,7 @@ class Health:
         self._pipeline = pipeline
         self._buses = buses
         self._uplink_online = uplink_online
-        self._journal_ok = journal_ok
+        self._journal = journal
         self._devices = devices
         self._clock = clock
         self._late = ""
@@ -85,7 +87,9 @@ class Health:
     def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
         yield "gateway.uplink_online", self._uplink_online()
-        yield "gateway.journal_ok", self._journal_ok()
+        journal = self._journal()
+        yield "gateway.journal_ok", not journal.failed
+        yield "gateway.autonomy_h", round(journal.autonomy_h, 1)
         yield from self._floods()
         yield "gateway.rules_ok", self._rules_ok()
         for bus in self._buses:

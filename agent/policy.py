@@ -63,6 +63,12 @@ class Policy:
                 "say in 'note' what it is and what is done about it"
             )
 
+    def shift(self, utc: datetime) -> str:
+        """Return the name of the shift; empty when there is none, and while the clock was never set."""
+        local = utc.astimezone(self.zone)
+        names = (name for name, shift in self.shifts.items() if shift.covers(local))
+        return next(names, "") if utc >= _CLOCK_SET else ""
+
     def crew(self, utc: datetime) -> str:
         """Return the crew on duty; empty when there is none, and while the clock was never set."""
         if utc < _CLOCK_SET:

@@ -19,6 +19,7 @@ from agent.core.calendars import Calendar, time_zone
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
 from agent.evidence.options import EvidenceOptions
+from agent.journal.options import JournalOptions
 from agent.policy import Policy
 from agent.uplink.options import UplinkOptions
 
@@ -92,6 +93,7 @@ class Site:
     policy: Policy
     self_test: SelfTestOptions | None
     proof_test: ProofTestOptions | None
+    journal: JournalOptions
     evidence: EvidenceOptions
 
     def build(self, clock: Clock) -> dict[str, Driver]:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.drain import Drain
+from models.knock import LoginRefused, SourceLost, knock
 from models.options import CameraOptions
 from models.redaction import redact
 
 Picture = npt.NDArray[np.uint8]
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
+_LOGIN_WAIT_S = 60.0
 _DEFAULT_FPS = 25.0
-
-
-class SourceLost(Exception):  # noqa: N818 - a state, like NotConnected
-    """The source gives no pictures; the text says why, in words."""
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_LARGE = 1280 * 720
+_H265 = ("hevc", "hev1", "hvc1", "h265")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,13 @@ class Slot:
 
     def __init__(self) -> None:
         self.why = "the source is being opened"
+        self.advice = ""
+        """What would be better about the stream, in words."""
         self.received = 0
         self.replaced = 0
+        self.drained = 0
+        self.turned_s = time.monotonic()
+        """When the grabber last came back from the video library."""
         self._frame: Frame | None = None
         self._fresh = threading.Condition()
 
@@ -57,6 +61,11 @@ class Slot:
             self._frame = Frame(self.received, now_s, picture)
             self.why = ""
             self._fresh.notify()
+
+    def drain(self) -> None:
+        """Count a picture that is too old to be shown to anybody."""
+        self.received += 1
+        self.drained += 1
 
     def lose(self, why: str) -> None:
         """Say why no frames come."""
@@ -71,7 +80,10 @@ class Slot:
 
 
 class Grabber(threading.Thread):
-    """Opens the source, reads it, opens it anew: 1, 2, 4 … 30 s apart while it stays away."""
+    """Opens the source, reads it, opens it anew: 1, 2, 4 … 30 s apart while it stays away.
+
+    A source that refuses the password is asked once a minute: cameras lock accounts.
+    """
 
     def __init__(self, options: CameraOptions, slot: Slot) -> None:
         super().__init__(name="grabber", daemon=True)
@@ -85,35 +97,69 @@ class Grabber(threading.Thread):
             before = self._slot.received
             try:
                 self._play()
-                self._slot.lose("the file has ended")
-                return
+                self._slot.lose(f"the {'folder' if Path(self._options.source).is_dir() else 'file'} has ended")
+                self._rest(float("inf"))
+            except LoginRefused as lost:
+                self._slot.lose(redact(str(lost)))
+                self._rest(_LOGIN_WAIT_S)
+                continue
             except (SourceLost, cv2.error) as lost:
                 self._slot.lose(redact(str(lost)))
             wait_s = _FIRST_WAIT_S if self._slot.received > before else wait_s
-            time.sleep(wait_s * random.uniform(0.8, 1.2))
+            self._rest(wait_s * random.uniform(0.8, 1.2))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
+    def _rest(self, seconds: float) -> None:
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._slot.turned_s = time.monotonic()
+            time.sleep(min(left_s, 1.0))
+
     def _play(self) -> None:
+        if self._options.is_file and Path(self._options.source).is_dir():
+            for picture in folder(self._options):
+                self._put(picture)
+            return
         capture = open_source(self._options)
         try:
-            pictures = self._file(capture) if self._options.is_file else _stream(capture, self._options.timeout)
+            self._slot.advice = advice(capture, self._options)
+            pictures = self._file(capture) if self._options.is_file else self._stream(capture)
             for picture in pictures:
-                self._slot.put(picture, time.monotonic())
+                self._put(picture)
         finally:
             capture.release()
 
+    def _put(self, picture: Picture) -> None:
+        self._slot.turned_s = time.monotonic()
+        self._slot.put(picture, time.monotonic())
+
+    def _stream(self, capture: Any) -> Iterator[Picture]:
+        """Yield a stream's live pictures. One that took as long as the limit is an old one, flushed out of the decoder.
+
+        What waited in buffers while the stream or this process stood still is old too.
+        """
+        drain = Drain()
+        while True:
+            asked_s = time.monotonic()
+            there, picture = capture.read()
+            now_s = self._slot.turned_s = time.monotonic()
+            if not there or now_s - asked_s > 0.9 * self._options.timeout:
+                raise SourceLost("the stream stopped")
+            if drain.is_old(asked_s, now_s):
+                self._slot.drain()
+            else:
+                yield picture
+
     def _file(self, capture: Any) -> Iterator[Picture]:
         """Yield a file's pictures at its own pace, from the beginning again when it loops."""
-        step_s = 1 / (capture.get(cv2.CAP_PROP_FPS) or _DEFAULT_FPS)
-        due_s = time.monotonic()
+        pace = Pace(1 / (capture.get(cv2.CAP_PROP_FPS) or _DEFAULT_FPS))
         count = 0
         while True:
             there, picture = capture.read()
             if there:
                 count += 1
                 yield picture
-                due_s = max(due_s + step_s, time.monotonic() - step_s)
-                time.sleep(max(0.0, due_s - time.monotonic()))
+                pace.wait()
             elif not count:
                 raise SourceLost(f"{self._options.source} holds no picture that can be decoded")
             elif not self._options.loop:
@@ -123,45 +169,72 @@ class Grabber(threading.Thread):
                 capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
 
 
-def _stream(capture: Any, limit_s: float) -> Iterator[Picture]:
-    """Yield a stream's pictures. One that took as long as the limit is an old one, flushed out of the decoder."""
+class Pace:
+    """Lets one step of time pass between two pictures; one that was late is not made up for."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s, self._due_s = step_s, time.monotonic()
+
+    def wait(self) -> None:
+        """Sleep until the next one is due."""
+        self._due_s = max(self._due_s + self._step_s, time.monotonic() - self._step_s)
+        time.sleep(max(0.0, self._due_s - time.monotonic()))
+
+
+def folder(options: CameraOptions) -> Iterator[Picture]:
+    """Yield a folder's pictures in the order of their names, at ``fps``; a file that is none is passed over."""
+    pace = Pace(1 / options.fps)
     while True:
-        began_s = time.monotonic()
-        there, picture = capture.read()
-        if not there or time.monotonic() - began_s > 0.9 * limit_s:
-            raise SourceLost("the stream stopped")
-        yield picture
+        count = 0
+        for path in sorted(Path(options.source).iterdir()):
+            picture = cv2.imread(str(path)) if path.suffix.lower() in _PICTURES else None
+            if picture is not None:
+                count += 1
+                yield np.asarray(picture, np.uint8)
+                pace.wait()
+        if not count:
+            raise SourceLost(f"{options.source} holds no picture ({', '.join(_PICTURES)})")
+        if not options.loop:
+            return
 
 
 def open_source(options: CameraOptions) -> Any:
-    """Return an opened capture. Raises SourceLost with the reason; takes at most about twice the timeout."""
-    limit_ms = int(options.timeout * 1000)
-    # Limits count only when they are given at opening; later they are refused without a word.
-    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit_ms]
+    """Return an opened capture. Raises SourceLost with the reason; takes at most about three times the timeout."""
     if options.usb_index is not None:
         capture = cv2.VideoCapture(options.usb_index, cv2.CAP_V4L2)
     else:
         _probe(options)
+        # The transport is read at opening, and at most 2 s are spent on guessing the frame rate.
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"rtsp_transport;{options.transport}|analyzeduration;2000000"
+        # Limits count only when they are given at opening; later they are refused without a word.
+        limit_ms = int(options.timeout * 1000)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit_ms]
         capture = cv2.VideoCapture(options.source, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise SourceLost(_refusal(options))
     return capture
 
 
+def advice(capture: Any, options: CameraOptions) -> str:
+    """Say what would be cheaper about a live stream; empty when it is small H.264."""
+    if options.is_file:
+        return ""
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode(errors="replace").lower()
+    found = [f"{width}x{height}"] if width * height > _LARGE else []
+    found += ["H.265"] if codec in _H265 else []
+    if not found:
+        return ""
+    return f"the stream is {' '.join(found)}; take the camera's sub-stream (about 640x360, H.264): it costs a tenth"
+
+
 def _probe(options: CameraOptions) -> None:
     """Find the plain reasons first: the library gives none."""
-    if options.is_file:
-        if not os.access(options.source, os.R_OK):
-            there = Path(options.source).exists()
-            raise SourceLost(f"{options.source}: {'may not be read' if there else 'there is no such file'}")
-        return
-    parts = urlsplit(options.source)
-    port = parts.port or _PORTS[parts.scheme.lower()]
-    try:
-        socket.create_connection((str(parts.hostname), port), options.timeout).close()
-    except OSError as error:
-        reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise SourceLost(f"{parts.hostname}:{port}: {reason}") from error
+    if not options.is_file:
+        knock(options.source, options.timeout)
+    elif not os.access(options.source, os.R_OK):
+        there = Path(options.source).exists()
+        raise SourceLost(f"{options.source}: {'may not be read' if there else 'there is no such file'}")
 
 
 def _refusal(options: CameraOptions) -> str:
@@ -169,4 +242,4 @@ def _refusal(options: CameraOptions) -> str:
         return f"/dev/video{options.usb_index} cannot be opened; is the camera plugged in, may the service read it?"
     if options.is_file:
         return f"{options.source} is not a video that can be read"
-    return "the server answers but gives no video; check path, user, password and codec (H.264)"
+    return "the server answers but gives no video; check path and codec (H.264)"

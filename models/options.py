@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,6 +15,7 @@ from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
 from models.redaction import redact
+from models.trust.faults import Effect, PictureFault, effects_of
 from models.vocabulary import Gear, Thing
 
 BUNDLED = Path(__file__).parent
@@ -21,9 +23,11 @@ BUNDLED = Path(__file__).parent
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_TAKEN = frozenset(
-    ("persons", "unknown_ppe", "camera_ok", "fps", "online", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear))
-)
+COUNTERS = ("received", "replaced", "inferred", "skipped")
+"""Pictures since the worker started: read, overtaken by a newer one, judged, too old to be judged."""
+HEALTH = ("camera_ok", "fps", *COUNTERS, *PictureFault, "online")
+"""What a camera tells of itself; its other points are facts of what is before it."""
+_TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
 
 
 Point = tuple[float, float]
@@ -33,11 +37,7 @@ Point = tuple[float, float]
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
     if len(points) < 3:
         raise ValueError(f"a polygon needs at least 3 points [x, y], not {len(points)}")
-    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
-    if outside is not None:
-        raise ValueError(
-            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
-        )
+    _inside(points)
     if _area(points) < 1e-4:
         raise ValueError("the polygon has no area; its points lie on one line")
     return points
@@ -48,6 +48,23 @@ def _area(points: tuple[Point, ...]) -> float:
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
 
 
+def _line(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(points) != 2:
+        raise ValueError(f"a line has 2 points [x, y], not {len(points)}")
+    _inside(points)
+    if math.dist(*points) < 0.01:
+        raise ValueError("the line's two points are one; draw it from one side of the way to the other")
+    return points
+
+
+def _inside(points: tuple[Point, ...]) -> None:
+    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
+    if outside is not None:
+        raise ValueError(
+            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
+        )
+
+
 def _privacy(value: object) -> object:
     if value is False:  # YAML's off
         return "off"
@@ -56,34 +73,82 @@ def _privacy(value: object) -> object:
     return value
 
 
+def _state(path: Path | None, info: ValidationInfo) -> Path | None:
+    found = (info.context or {}).get("state")
+    return Path(found) / "cameras" if path is None and found is not None else path
+
+
 class ZoneOptions(Options):
     """A part of the picture and the equipment that people in it must wear."""
 
     polygon: Annotated[tuple[Point, ...], AfterValidator(_polygon)]
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
+    loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
+    post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+    vehicle_within: float | None = Field(
+        default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
+    )
+    still_after: Duration | None = Field(default=None, ge=2, le=3600, description="who lies so long lies still")
+    running_above: float | None = Field(default=None, gt=0, le=10, description="heights per second; walking is below 1")
+
+    @property
+    def facts(self) -> list[str]:
+        """The names of the facts that the zone's behaviours give."""
+        asked = {
+            "longest_stay": self.loiter_after is not None,
+            "loitering": self.loiter_after is not None,
+            "absent_for": self.post,
+            "vehicle_near": self.vehicle_within is not None,
+            "fallen": self.still_after is not None,
+            "lying_still": self.still_after is not None,
+            "running": self.running_above is not None,
+        }
+        return [fact for fact, is_asked in asked.items() if is_asked]
+
+
+Way = Literal["left_to_right", "right_to_left", "both"]
+
+
+class LineOptions(Options):
+    """A line on the floor. Left and right are the hands of somebody who looks from the first point to the second."""
+
+    points: Annotated[tuple[Point, ...], AfterValidator(_line)]
+    counts: Way = "both"
+    within: Duration = Field(default=5.0, gt=0, le=3600, description="how long a crossing is counted")
 
 
 class CameraOptions(DeviceOptions):
     """One camera. Without zones the whole picture is watched and demands helmet and vest."""
 
-    source: str = Field(min_length=1, repr=False, description="rtsp://, http(s)://, usb:0 or a file")
+    source: str = Field(min_length=1, repr=False, description="rtsp://, http(s)://, usb:0, a file or a folder")
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
+    mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
-    fps: float = Field(default=5.0, ge=0.5, le=30, description="pictures judged in one second")
-    loop: bool = Field(default=True, description="play a file again and again")
+    fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
+    loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
+    lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
+    things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
         default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
     )
     clip_before: Duration = Field(default=5.0, ge=0, le=30, description="of an alarm, in its clip")
     clip_after: Duration = Field(default=10.0, ge=0, le=60, description="of an alarm, in its clip")
+    trust: dict[PictureFault, Effect] = Field(
+        default_factory=dict, description="what a fault of the picture does, where it is not the default"
+    )
+    memory_mb: int = Field(default=1500, ge=300, description="a worker that takes more is replaced by a new one")
+    state: Annotated[Path | None, AfterValidator(_state)] = Field(
+        default=None, validate_default=True, exclude=True, repr=False, description="set by the site"
+    )
     person_threshold: float | None = Field(default=None, gt=0, lt=1, description="default: the model's")
     helmet_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")
     vest_threshold: float | None = Field(default=None, gt=0, lt=1, description="missing below; default: the model's")
 
     @property
     def is_file(self) -> bool:
-        """Tell whether the source is a file."""
+        """Tell whether the source is a file or a folder."""
         return "://" not in self.source and _USB.fullmatch(self.source) is None
 
     @property
@@ -99,10 +164,7 @@ class CameraOptions(DeviceOptions):
             return _url(source)
         if source.lower().startswith("usb"):
             return _usb(source)
-        path = _resolve(source, info)
-        if path.is_dir():
-            raise ValueError(f"{source!r} is a folder; name a video file in it, a URL (rtsp://…, http://…) or usb:0")
-        return str(path)
+        return str(_resolve(source, info))
 
     @field_validator("model")
     @classmethod
@@ -127,28 +189,79 @@ class CameraOptions(DeviceOptions):
                 raise ValueError(f"zone {name!r}: the name is taken by a fact of the whole picture; choose another")
         return zones
 
+    @field_validator("lines")
+    @classmethod
+    def _lines(cls, lines: dict[str, LineOptions], info: ValidationInfo) -> dict[str, LineOptions]:
+        for name in lines:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"line {name!r}: a name has letters, digits, _ and - only")
+            if name in _TAKEN:
+                raise ValueError(f"line {name!r}: the name is taken by a fact of the whole picture; choose another")
+            if name in info.data.get("zones", {}):
+                raise ValueError(f"line {name!r}: a zone has that name, and their facts would, too; choose another")
+        return lines
+
     @model_validator(mode="after")
-    def _loop_is_for_files(self) -> Self:
+    def _goes_with_the_source(self) -> Self:
         if "loop" in self.model_fields_set and not self.is_file and not self.loop:
-            raise ValueError("'loop' is for files; leave it out")
+            raise ValueError("'loop' is for files and folders; leave it out")
+        if "transport" in self.model_fields_set and not self.source.lower().startswith("rtsp"):
+            raise ValueError("'transport' is for rtsp:// sources; leave it out")
         return self
 
     @model_validator(mode="after")
-    def _demand_is_judged(self) -> Self:
+    def _moving_has_no_place(self) -> Self:
+        if self.mode == "moving" and (self.zones or self.lines):
+            place = "zones" if self.zones else "lines"
+            raise ValueError(f"a moving camera has no fixed {place}; leave '{place}' out, or 'mode: moving'")
+        if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
+            raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
+        return self
+
+    @model_validator(mode="after")
+    def _what_counts_is_judged(self) -> Self:
         """Refuse what the model cannot judge: a count that is always zero would pass for safety."""
         offered = offered_by(self.bundle)
-        lacking = sorted(self.demanded - offered.gear) if offered else []
-        if offered and lacking:
+        if offered is None:
+            return self
+        if lacking := sorted(self.demanded - offered.gear):
             raise ValueError(
                 f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
                 "Leave it out of the zones' 'demand', or take a model that can"
             )
+        if unseen := sorted(self.looked_for - offered.things):
+            known = ", ".join(sorted(offered.things))
+            raise ValueError(
+                f"model {self.model!r} does not look for {', '.join(unseen)}; it offers {known}. "
+                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
+            )
+        return self
+
+    @field_validator("things")
+    @classmethod
+    def _things(cls, things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+        if Thing.PERSON in things:
+            raise ValueError("persons are counted anyway; leave 'person' out")
+        return things
+
+    @model_validator(mode="after")
+    def _running_needs_pictures(self) -> Self:
+        if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
+            raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
         return self
 
     @property
     def bundle(self) -> Path:
         """The folder of the model."""
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
+
+    @property
+    def effects(self) -> dict[PictureFault, Effect]:
+        """What each fault of the picture does to the facts."""
+        found = effects_of(self.mode == "moving", self.trust)
+        if self.zones:
+            return found
+        return {fault: Effect.DEGRADE if effect is Effect.ZONES else effect for fault, effect in found.items()}
 
     @property
     def watched(self) -> dict[str, ZoneOptions]:
@@ -160,6 +273,12 @@ class CameraOptions(DeviceOptions):
     def demanded(self) -> frozenset[Gear]:
         """Equipment that is demanded somewhere in the picture."""
         return frozenset(gear for zone in self.watched.values() for gear in zone.demand)
+
+    @property
+    def looked_for(self) -> frozenset[Thing]:
+        """Things beside persons that some fact needs."""
+        near = {Thing.VEHICLE for zone in self.zones.values() if zone.vehicle_within is not None}
+        return frozenset({*self.things, *near})
 
 
 def _url(source: str) -> str:

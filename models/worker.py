@@ -16,11 +16,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import BinaryIO
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
 
-# Before anything loads the libraries: no telemetry; RTSP over TCP, and at most 2 s spent on guessing its frame rate.
+# Before anything loads the libraries: no telemetry; a USB camera that gives nothing for 3 s is lost.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|analyzeduration;2000000"
+os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "3"
 
 import cv2
 
@@ -36,13 +38,18 @@ from models.privacy import faces, pixelate
 from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
-from models.scene import Scene
-from models.watch import PictureWatch
+from models.scene import Judgement, Scene
+from models.settling import Settling
+from models.trust.faults import WORDS, Effect, PictureFault
+from models.trust.memory import Memory
+from models.trust.watch import TrustWatch
 from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
 PICTURES_PER_S = 5.0
 _PAUSE_S = 0.5
+_STUCK_S = 5.0
+"""Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
 _RATE_WINDOW_S = 5.0
 _NICE = 5
 _PR_SET_PDEATHSIG = 1
@@ -51,16 +58,22 @@ _PR_SET_PDEATHSIG = 1
 class Worker:
     """Judges the newest frame at the asked pace and reports; says so when it is blind."""
 
-    def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO) -> None:
+    def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure)
-        self._watch = PictureWatch()
+        self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
+        self._settling = Settling()
+        self._memory, self._effects = memory, options.effects
+        self._trust = TrustWatch(self._effects, options.fps, memory.load())
+        self._accepted = threading.Event()
+        self._faults: frozenset[PictureFault] = frozenset()
+        self._empty = True
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
         self._proofs: deque[Proof] = deque()
+        self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
         self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
@@ -73,6 +86,14 @@ class Worker:
     def prove(self, proof: Proof) -> None:
         """Judge a golden picture between the camera's own, one look at a time; may be called from any thread."""
         self._proofs.append(proof)
+
+    def accept(self) -> None:
+        """Take the view as it is now for the right one; may be called from any thread."""
+        self._accepted.set()
+
+    def hand(self, order: dict[str, Any]) -> None:
+        """Hand over, or take over, between two pictures; may be called from any thread."""
+        self._handing.append(order)
 
     def run(self) -> None:
         """Work until killed."""
@@ -90,23 +111,41 @@ class Worker:
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
+            self._go_on_handing()
+            self._remember()
+
+    def _remember(self) -> None:
+        if self._accepted.is_set():
+            self._accepted.clear()
+            self._trust.accept()
+        if self._trust.changed:
+            self._memory.save(self._trust.saved())
 
     def _go_on_proving(self) -> None:
         """Take one look, so that the camera's own pictures wait for one look at most."""
         if self._proofs and self._proofs[0].look():
             proof = self._proofs.popleft()
-            now_s = time.monotonic()
-            zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
-            whole = proof.seen.whole.as_dict()
-            send(self._out, Report("", self._fps(now_s), now_s, whole, zones, self._counters(), proof.name))
+            report = self._told(proof.seen, time.monotonic())
+            send(self._out, replace(report, counters=self._counters(), proof=proof.name))
+
+    def _go_on_handing(self) -> None:
+        while self._handing:
+            order, now_s = self._handing.popleft(), time.monotonic()
+            if "take_over" in order:
+                self._scene.take_over(order["take_over"])
+                send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
+            else:
+                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
         if now_s - self._last_taken_s < FRESH_S + 1 / self._options.fps:
             send(self._out, None)
             return
+        if now_s - self._slot.turned_s > 4 * self._options.timeout + _STUCK_S:
+            sys.exit("the video library hangs; it begins anew")
         why = self._slot.why or f"no picture for {now_s - self._last_taken_s:.0f} s"
-        self._report_blind(why, now_s)
+        self._report(Report(why, self._fps(now_s), now_s, is_pictured=False))
 
     def _with_frame(self, frame: Frame) -> None:
         if time.monotonic() - frame.taken_s > FRESH_S:
@@ -114,33 +153,58 @@ class Worker:
             self._without_frame()
             return
         self._last_taken_s = frame.taken_s
-        fault = self._watch.fault(frame.picture, frame.taken_s)
-        if fault:
-            if self._ring.is_due(frame.taken_s):
-                self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
-            self._report_blind(fault, frame.taken_s)
+        self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
+        blind = self._reason(Effect.BLIND)
+        if blind:
+            self._ring_blind(frame)
+            self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
-            self._judge(frame)
+            self._judge(frame, self._reason(Effect.ZONES))
 
-    def _judge(self, frame: Frame) -> None:
+    def _reason(self, effect: Effect) -> str:
+        """Return in words the faults that do this to the facts."""
+        return "; ".join(WORDS[fault] for fault in sorted(self._faults) if self._effects[fault] is effect)
+
+    def _judge(self, frame: Frame, blind: str) -> None:
+        """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
+        began_s = time.monotonic()
         height, width = frame.picture.shape[:2]
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._report_blind(str(fault), frame.taken_s)
+            self._ring_blind(frame)
+            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
+        took_ms = round((time.monotonic() - began_s) * 1000, 1)
+        self._empty = all(item.score < self._vision.sure for item in found)
         self._inferred += 1
         self._judged.append(frame.taken_s)
         jpeg = b""
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
             jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
             self._pictured_s = frame.taken_s
-        zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
-        whole = judgement.whole.as_dict()
-        send(self._out, Report("", self._fps(frame.taken_s), frame.taken_s, whole, zones, self._counters()), jpeg)
+        report = replace(
+            self._told(judgement, frame.taken_s),
+            blind=blind,
+            unsettled=self._settling.look(frame.taken_s),
+            took_ms=took_ms,
+            more=dict(judgement.more),
+            unsure=tuple(judgement.unsure),
+        )
+        self._report(report, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _told(self, seen: Judgement, at_s: float) -> Report:
+        """Return a report of who was counted at ``at_s``."""
+        zones = {name: count.as_dict() for name, count in seen.zones.items() if name}
+        return Report("", self._fps(at_s), at_s, seen.whole.as_dict(), zones)
+
+    def _ring_blind(self, frame: Frame) -> None:
+        """Keep for a clip what nobody was looked for in."""
+        if self._ring.is_due(frame.taken_s):
+            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
 
     def _shown(self, frame: Frame, found: Sequence[Detection]) -> Picture:
         """Return what may leave the gateway: whoever is seen, or was a moment ago, has no face."""
@@ -151,8 +215,10 @@ class Worker:
             self._faces.popleft()
         return pixelate(frame.picture, [box for _, boxes in self._faces for box in boxes])
 
-    def _report_blind(self, why: str, now_s: float) -> None:
-        send(self._out, Report(why, self._fps(now_s), now_s, counters=self._counters()))
+    def _report(self, report: Report, jpeg: bytes = b"") -> None:
+        """Add what every report has."""
+        faults = tuple(sorted(self._faults))
+        send(self._out, replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice), jpeg)
 
     def _fps(self, now_s: float) -> float:
         while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
@@ -167,7 +233,7 @@ class Worker:
             "received": slot.received,
             "replaced": slot.replaced,
             "inferred": self._inferred,
-            "skipped": self._skipped,
+            "skipped": self._skipped + slot.drained,
         }
 
 
@@ -212,20 +278,25 @@ def main() -> None:
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
     send(sys.stdout.buffer, None)
-    worker = Worker(options, vision, sys.stdout.buffer)
+    memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
+    worker = Worker(options, vision, sys.stdout.buffer, memory)
     threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()
     worker.run()
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof, or for evidence."""
+    """Take orders while the agent is there: each line asks for one thing (see models/session.py)."""
     bundle = load_bundle(options.bundle)
     for line in sys.stdin:
         order = json.loads(line)
         if "evidence" in order:
             worker.keep(Order.read(order["evidence"]))
-        else:
+        elif "accept" in order:
+            worker.accept()
+        elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
+        else:
+            worker.hand(order)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.api.explaining import Explanation
+from agent.api.modelsets import ModelsView
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
 from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
+from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
 from agent.kpi import Answers, Figures
 from agent.reports import RemovalRow
@@ -116,6 +118,24 @@ class FakeOperations:
         return row
 
 
+class FakeCameras:
+    """Implements ``CamerasView``."""
+
+    def __init__(self, view: FakeView) -> None:
+        self._view = view
+
+    def accept(self, camera: str, operator: Operator) -> None:
+        if camera != "gate":
+            raise KeyError(camera)
+        self._view.done.append(("accept", camera, operator))
+
+    def coverage(self) -> list[CoverageRow]:
+        row: CoverageRow = {
+            "rule": "ppe", "shift": "night", "crew": "crew B", "since": NOW, "minutes": 60, "watched": 45
+        }  # fmt: skip
+        return [row]
+
+
 class FakeTrials:
     """Implements ``agent.api.trials.Trials``."""
 
@@ -135,6 +155,29 @@ class FakeTrials:
         self.done.append(("prove", camera, operator))
         legs = {"picture_to_facts": 800.0, "rule": 1000.0, "outputs": 12.5}
         return [{"camera": "gate", "passed": camera is None, "reason": "siren: read back False", "legs_ms": legs}]
+
+
+class FakeModels:
+    """One camera with the model of ``site.yaml``; an activation of ``bad`` is refused."""
+
+    def row(self) -> dict[str, Any]:
+        gate = {"camera": "gate", "model": "", "previous": [], "probation_s": 599.6, "latency_ms": 31.5}
+        return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
+
+    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        if camera != "gate":
+            raise KeyError(camera)
+        action, reason = ("rejected", "it is bad") if model == "bad" else ("activated", "")
+        return {"action": action, "camera": camera, "model": model, "previous": "", "reason": reason}
+
+    async def rollback(self, camera: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        return {
+            "action": "rolled-back",
+            "camera": camera,
+            "model": "",
+            "previous": "ppe/1.0.1",
+            "reason": operator.note,
+        }
 
 
 class FakeRules:
@@ -226,6 +269,7 @@ class FakeView:
 
     def __init__(self, language: str = "en") -> None:
         self.rules: RulesView = FakeRules()
+        self.models: ModelsView = FakeModels()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),
@@ -234,6 +278,7 @@ class FakeView:
         ]
         self.evidence = FakeEvidence()
         self.operations = FakeOperations(self)
+        self.cameras = FakeCameras(self)
         self.explainer = FakeExplainer()
         self.done: list[tuple[Any, ...]] = []
         self.events_: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -256,7 +301,14 @@ class FakeView:
                 {"id": "siren", "kind": "siren", "wanted": "on", "seen": "on", **output},  # type: ignore[typeddict-item]
                 {"id": "beacon", "kind": "red", "wanted": "flash", "seen": None, **output, "confirmed": False},  # type: ignore[typeddict-item]
             ],
-            "journal": {"events": 7, "pending": {"alarm": 2}, "bytes": 4096, "in_memory": 0, "failed": ""},
+            "journal": {
+                "events": 7,
+                "pending": {"alarm": 2},
+                "bytes": 4096,
+                "in_memory": 0,
+                "failed": "",
+                "autonomy_h": 9999.0,
+            },
             "rules": self.rules.row(),
             "uplink": {
                 "state": "offline", "broker": "mqtt://centre", "since": NOW, "reason": "connection refused",

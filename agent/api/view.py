@@ -10,8 +10,10 @@ from agent.core.model import Operator, Value
 from agent.reports import EscalationRow, RemovalRow
 
 if TYPE_CHECKING:
+    from agent.api.cameras import CamerasView
     from agent.api.evidence import EvidenceView
     from agent.api.explaining import ExplainingView
+    from agent.api.modelsets import ModelsView
     from agent.api.operations import OperationsView
     from agent.api.trials import Trials
 
@@ -67,13 +69,17 @@ class OutputRow(TypedDict):
 
 
 class JournalRow(TypedDict):
-    """``failed`` tells why events do not reach the disk, or is empty."""
+    """``failed`` tells why events do not reach the disk, or is empty.
+
+    ``autonomy_h`` is for how many hours there is room while nothing is sent.
+    """
 
     events: int
     pending: dict[str, int]
     bytes: int
     in_memory: int
     failed: str
+    autonomy_h: float
 
 
 class UplinkRow(TypedDict):
@@ -182,6 +188,10 @@ class GatewayView(Protocol):
         """What people do beside acknowledging."""
 
     @property
+    def cameras(self) -> CamerasView:
+        """What people do with cameras."""
+
+    @property
     def explainer(self) -> ExplainingView:
         """Who says why an alarm is raised, or not."""
 
@@ -192,6 +202,10 @@ class GatewayView(Protocol):
     @property
     def rules(self) -> RulesView:
         """The rule sets."""
+
+    @property
+    def models(self) -> ModelsView:
+        """The cameras' models."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

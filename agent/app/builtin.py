@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from agent.annunciation.buttons import HELD_S
 from agent.core.model import PointInfo, Priority
 from agent.flood import SUMMARY
+from models.trust.faults import Effect, PictureFault
 from rules.kinds.condition import ConditionOptions
 from rules.rule import Rule
 
@@ -15,6 +16,7 @@ _JOURNAL_DELAY_S = 5.0
 _FLOOD_OFF_DELAY_S = 10.0
 """After a restart the raises of before are counted again within that time; the alarm need not go and come."""
 _RULES_DELAY_S = 5.0
+_PICTURE_OFF_DELAY_S = 2.0
 
 
 def device_rules(device: str, delay_s: float) -> Iterator[ConditionOptions]:
@@ -96,6 +98,59 @@ def camera_rule(camera: str, delay_s: float) -> ConditionOptions:
         priority=Priority.P3,
         on_delay=delay_s,
     )
+
+
+_TROUBLES: Mapping[PictureFault, tuple[str, str, str, str]] = {
+    PictureFault.BLACK: (
+        "The picture of camera {} is black", "摄像头 {} 画面全黑",
+        "Switch on the light; check lens and camera", "打开照明，检查镜头和摄像头",
+    ),
+    PictureFault.COVERED: (
+        "Camera {} is covered", "摄像头 {} 被遮挡",
+        "Clear the lens; ask who covered it", "清除遮挡，查明原因",
+    ),
+    PictureFault.BLURRED: (
+        "The picture of camera {} is blurred", "摄像头 {} 画面模糊",
+        "Clean the lens; focus it", "清洁镜头，重新对焦",
+    ),
+    PictureFault.FROZEN: (
+        "The picture of camera {} is frozen", "摄像头 {} 画面冻结",
+        "Restart the camera", "重启摄像头",
+    ),
+    PictureFault.MOVED: (
+        "Camera {} looks elsewhere than it did", "摄像头 {} 被移动",
+        "Turn it back, or check its zones and 'anshao cameras accept'", "复位摄像头，或核对区域后确认新画面",
+    ),
+    PictureFault.DARK: (
+        "The picture of camera {} is too dark", "摄像头 {} 画面过暗",
+        "Switch on the light, or infrared", "打开照明或红外灯",
+    ),
+    PictureFault.SLOW: (
+        "Camera {} gives too few pictures", "摄像头 {} 帧率过低",
+        "Check the network and the load of this PC", "检查网络和工控机负载",
+    ),
+}  # fmt: skip
+_BLINDING = {"en": "Nobody watches this place: what it saw is unknown", "zh": "该区域无监控，相关测点未知"}
+_DEGRADING = {"en": "It may overlook something", "zh": "可能漏检"}
+
+
+def picture_rules(camera: str, effects: Mapping[PictureFault, Effect]) -> Iterator[ConditionOptions]:
+    """Yield an alarm for each fault of its pictures that is looked for: P3 if it blinds, else P4."""
+    for fault, effect in effects.items():
+        if effect is Effect.IGNORE:
+            continue
+        name_en, name_zh, response_en, response_zh = _TROUBLES[fault]
+        blinds = effect is not Effect.DEGRADE
+        yield ConditionOptions(
+            id=f"{camera}.{fault}",
+            name={"en": name_en.format(camera), "zh": name_zh.format(camera)},
+            consequence=_BLINDING if blinds else _DEGRADING,
+            response={"en": response_en, "zh": response_zh},
+            inputs={"fault": f"{camera}.{fault}"},
+            when="fault",
+            priority=Priority.P3 if blinds else Priority.P4,
+            off_delay=_PICTURE_OFF_DELAY_S,
+        )
 
 
 def output_rule(output: str) -> ConditionOptions:

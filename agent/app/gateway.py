@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, cast
 
 from agent.api.evidence import EvidenceView
+from agent.api.modelsets import ModelsView
 from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
 from agent.app.alarm_row import alarm_row
+from agent.app.cameras import CamerasDesk
 from agent.app.explaining import Explainer
 from agent.app.operations import OperationsDesk
 from agent.app.parts import Parts
@@ -24,6 +26,7 @@ from agent.core.errors import NotAllowed
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, PointInfo, Quality, Sample, Value
 from agent.core.ports import PictureSource
 from agent.evidence import Evidence
+from agent.journal import Entry
 from agent.outputs import Output
 from agent.version import VERSION
 
@@ -34,15 +37,19 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets, evidence: Evidence) -> None:
+    def __init__(
+        self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets, evidence: Evidence, models: ModelsView
+    ) -> None:
         self.trials = trials
         self.evidence: EvidenceView = evidence
         self.config_revision = plan.site.revision
         self.rules: RulesView = Rules(rules)
+        self.models = models
         self._plan = plan
         self._parts = parts
         self._started = parts.clock.now()
         self.operations = OperationsDesk(parts)
+        self.cameras = CamerasDesk(plan, parts)
         self.explainer = Explainer(parts.pipeline, parts.journal, parts.clock)
         self._readers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -80,6 +87,7 @@ class Gateway:
                 "bytes": journal.bytes,
                 "in_memory": journal.in_memory,
                 "failed": journal.failed,
+                "autonomy_h": round(journal.autonomy_h, 1),
             },
             "uplink": self._uplink(),
             "rules": self.rules.row(),
@@ -198,10 +206,10 @@ class Gateway:
             "nobody_listens": status.nobody_listens,
         }
 
-    def _committed(self, bodies: list[dict[str, Any]]) -> None:
+    def _committed(self, entries: list[Entry]) -> None:
         """Called from the journal's thread."""
         if self._readers and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._publish, bodies)
+            self._loop.call_soon_threadsafe(self._publish, [entry.envelope() for entry in entries])
 
     def _publish(self, bodies: list[dict[str, Any]]) -> None:
         for queue in self._readers:

@@ -20,6 +20,7 @@ from agent.core.calendars import time_zone
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, Fault
 from agent.core.model import Level, PointInfo
+from agent.core.options import DeviceOptions
 from agent.core.ports import Driver
 from agent.health import gateway_points
 from agent.outputs import Output
@@ -27,6 +28,8 @@ from agent.runner import online_point
 from agent.site import DeviceConfig, Site
 from drivers import REGISTRY
 from models import CAMERA
+from models.options import CameraOptions
+from models.trust.faults import Effect, PictureFault
 from rules.kinds.condition import ConditionOptions
 from rules.loading import load_rules
 from rules.rule import Rule
@@ -185,24 +188,48 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     modules = (rule for id_ in site.devices for rule in builtin.module_rules(id_, points))
     certificates = (rule for id_ in site.devices for rule in builtin.certificate_rules(id_, points))
     cameras = (builtin.camera_rule(id_, config.options.comms_delay) for id_, config in site.cameras.items())
+    pictures = (
+        rule for id_, config in site.cameras.items() for rule in builtin.picture_rules(id_, _effects(config.options))
+    )
     outputs = (builtin.output_rule(name) for name in site.outputs)
     tests = builtin.test_rules(site.self_test is not None, list(site.cameras) if site.proof_test is not None else [])
     buttons = (builtin.button_rule(name, options.point) for name, options in site.buttons.items())
     return chain(
-        devices, modules, certificates, cameras, outputs, buttons, tests, builtin.gateway_rules(site.uplink is not None)
+        devices,
+        modules,
+        certificates,
+        cameras,
+        pictures,
+        outputs,
+        buttons,
+        tests,
+        builtin.gateway_rules(site.uplink is not None),
     )
 
 
 def explained(rule: Rule, site: Site) -> Rule:
-    """Return a rule about missing data with the alarm that explains it: that its only device is lost."""
+    """Return a rule about missing data with the alarms that explain it: that its only device is lost, and how."""
     definition = rule.definition
     devices = {point.split(".")[0] for point in definition.inputs}
     device = next(iter(devices), "")
-    parent = f"{device}.blind" if device in site.cameras else f"{device}.comms"
-    about_data = definition.kind == "stale" or definition.id == f"{device}.data"
+    about_data = definition.kind == "stale" or definition.id in (f"{device}.data", f"{device}.blind")
     if not about_data or len(devices) != 1 or device not in {**site.devices, **site.cameras}:
         return rule
-    return replace(rule, definition=replace(definition, parents=(*definition.parents, parent)))
+    parents = _blinding(device, site) if device in site.cameras else (f"{device}.comms",)
+    own = tuple(parent for parent in parents if parent != definition.id)
+    return replace(rule, definition=replace(definition, parents=(*definition.parents, *own)))
+
+
+def _blinding(camera: str, site: Site) -> tuple[str, ...]:
+    """Return the alarms that say why a camera's facts are unknown, the one that names no cause first."""
+    effects = _effects(site.cameras[camera].options)
+    named = [fault for fault, effect in effects.items() if effect in (Effect.BLIND, Effect.ZONES)]
+    return (f"{camera}.blind", *(f"{camera}.{fault}" for fault in named))
+
+
+def _effects(options: DeviceOptions) -> Mapping[PictureFault, Effect]:
+    assert isinstance(options, CameraOptions)
+    return options.effects
 
 
 def _refuse_clashes(site: Site, written: tuple[Rule, ...], generated: list[Rule]) -> None:

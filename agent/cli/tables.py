@@ -33,11 +33,20 @@ def status(found: dict[str, Any], _language: str) -> Group:
     lines = Table.grid(padding=(0, 2))
     style = _BAD if alarms["active"] else _GOOD
     lines.add_row("alarms", Text(f"active: {counts}; {alarms['unacknowledged']} unacknowledged", style=style))
-    state = f"failing: {journal['failed']}" if journal["failed"] else f"{journal['events']} events, {pending} to send"
+    state = (
+        f"failing: {journal['failed']}"
+        if journal["failed"]
+        else f"{journal['events']} events, {pending} to send{_room(journal)}"
+    )
     lines.add_row("journal", Text(state, style=_BAD if journal["failed"] else _GOOD))
     lines.add_row("uplink", _uplink(found["uplink"]))
     lines.add_row("rules", _rules(found["rules"]))
     return Group(head, lines, _devices(found["devices"] + found["cameras"]), _outputs(found["outputs"]))
+
+
+def _room(journal: dict[str, Any]) -> str:
+    hours = journal["autonomy_h"]
+    return f", room for {hours:.0f} h" if hours < 24 * 30 else ""
 
 
 def _rules(rules: dict[str, Any]) -> Text:
@@ -133,6 +142,29 @@ def _outputs(rows: list[dict[str, Any]]) -> Table:
         style = _GOOD if row["confirmed"] else _BAD
         seen = row["seen"] or "–"
         table.add_row(row["id"], row["kind"], row["wanted"], seen, Text(old, style=style), row["reason"])
+    return table
+
+
+def cameras(rows: list[dict[str, Any]]) -> Table:
+    """Draw cameras with what is wrong with their pictures."""
+    table = Table("camera", "ok", "fps", "received", "replaced", "inferred", "skipped", "faults", "why", box=None)
+    for row in rows:
+        numbers = [value(row.get(key)) for key in ("fps", "received", "replaced", "inferred", "skipped")]
+        style = "" if row["ok"] and not row["faults"] else _BAD if not row["ok"] else "yellow"
+        table.add_row(row["id"], value(row["ok"]), *numbers, " ".join(row["faults"]), row["reason"], style=style)
+    return table
+
+
+def coverage(rows: list[dict[str, Any]]) -> Table | Text:
+    """Draw the minutes that were watched."""
+    if not rows:
+        return Text("no rule of this site reads a camera, or no minute is over yet")
+    table = Table("shift", "crew", "since", "rule", "watched", "of", box=None, header_style="dim")
+    for row in rows:
+        begin = datetime.fromisoformat(row["since"]).astimezone().strftime("%m-%d %H:%M")
+        share = f"{row['watched']} min ({row['watched'] / row['minutes']:.0%})"
+        style = "" if row["watched"] == row["minutes"] else "yellow"
+        table.add_row(row["shift"] or "day", row["crew"], begin, row["rule"], share, f"{row['minutes']}", style=style)
     return table
 
 

@@ -161,6 +161,14 @@ class PictureSource(Protocol):
         """Return the newest annotated frame as JPEG, or None while there is none."""
 
 
+@runtime_checkable
+class Aimed(Protocol):
+    """A driver that knows where it should look: a camera."""
+
+    def accept(self) -> None:
+        """Take what it sees now for its right view. Raises NotConnected."""
+
+
 @dataclass(frozen=True)
 class Sighting:
     """What was seen in a golden picture of that name; ``facts`` are never what is before the camera."""

@@ -20,14 +20,19 @@ from agent.evidence.item import ORIGINALS, Item, ItemRow, Order
 from agent.evidence.options import EvidenceOptions
 from agent.evidence.shelf import Shelf
 from agent.evidence.store import EvidenceStore
-from agent.journal import Journal, boot_id
+from agent.journal import Entry, Journal, boot_id
 from agent.journal.envelope import decode, encode
 from agent.reports import operator_event
 
 log = structlog.get_logger(__name__)
 
 TIDY_EVERY_S = 30.0
-_NO_PICTURE = frozenset(("camera_ok", "fps", "online", "proof_failed"))
+_NO_PICTURE = frozenset(
+    (
+        *("camera_ok", "fps", "online", "proof_failed", "received", "replaced", "inferred", "skipped"),
+        *("black", "covered", "blurred", "frozen", "moved", "dark", "slow"),
+    )
+)
 """Points of a camera that tell of the camera, not of what it sees."""
 _EXPECTED = ("snapshot", "annotated", "clip")
 _TRANSITION = "anshao.alarm.transition.v1"
@@ -137,9 +142,10 @@ class Evidence:
         event = operator_event("original-seen", {"evidence": item.id}, operator, self._clock.now())
         self._journal.record([event], ())
 
-    def _committed(self, bodies: list[dict[str, Any]]) -> None:
+    def _committed(self, entries: list[Entry]) -> None:
         """Called from the journal's thread: these are on the disk."""
-        found = list(filter(_is_raised, bodies))
+        transitions = [entry.envelope() for entry in entries if b"alarm.transition" in entry.body]
+        found = list(filter(_is_raised, transitions))
         self._raised.extend(found)
         if found and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent.journal.envelope import Identity, boot_id
-from agent.journal.journal import Journal
-from agent.journal.store import Row
+from agent.journal.journal import Journal, JournalStats
+from agent.journal.options import JournalOptions
+from agent.journal.store import Entry, Row
 
-__all__ = ["Identity", "Journal", "Row", "boot_id"]
+__all__ = ["Entry", "Identity", "Journal", "JournalOptions", "JournalStats", "Row", "boot_id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import time
 import zlib
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pydantic_core import to_json
 from agent.core.model import Alarm, EventDraft
 
 SPEC = "1.0"
+_noise = random.Random(os.urandom(64)).getrandbits
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def boot_id() -> str:
 
 def uuid7(wall_ms: int) -> str:
     """Return a UUIDv7 (RFC 9562, 5.7): it sorts by time, and no two are alike."""
-    noise = int.from_bytes(os.urandom(10), "big")
+    noise = _noise(80)
     value = (
         (wall_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
     )
@@ -91,7 +93,7 @@ def _synced(_tens_of_seconds: int) -> bool:
     return Path("/run/systemd/timesync/synchronized").exists()
 
 
-def encode(body: dict[str, Any]) -> bytes:
+def encode(body: Any) -> bytes:
     """Return the canonical JSON bytes: the same that are hashed, stored and sent."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str).encode(
         errors="replace"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +20,14 @@ import structlog
 
 from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.core.ports import Clock
+from agent.journal.autonomy import LONGEST_H
+from agent.journal.ballast import Ballast, is_full
 from agent.journal.envelope import Identity, encode
-from agent.journal.store import Damaged, Row, Store
+from agent.journal.keeping import Keeper
+from agent.journal.opening import Damaged
+from agent.journal.options import JournalOptions
+from agent.journal.salvage import Salvage
+from agent.journal.store import Entry, Row, Store
 
 log = structlog.get_logger(__name__)
 
@@ -29,18 +36,25 @@ MOST_IN_MEMORY = 20_000
 """Events that are kept in memory while the disk fails; then the least important lane loses its oldest, and says so."""
 _MOST_IN_ONE = 500
 _RETRY_S = 2.0
+_TIGHT_BYTES = 4 << 20
+"""Room for a transaction of 1 MB, for its log, and for the deletion that makes room for the next."""
 _HOUSEKEEPING_EVERY_S = 1.0
+_SALVAGE_AT_ONCE_S = 0.1
 
 
 @dataclass(frozen=True)
 class JournalStats:
-    """``failed`` tells why nothing reaches the disk now, or is empty."""
+    """``failed`` tells why nothing reaches the disk now, or is empty.
+
+    ``autonomy_h`` is for how many hours it can take everything in if nothing is sent, at the pace of the last hour.
+    """
 
     events: int = 0
     pending: dict[str, int] | None = None
     bytes: int = 0
     in_memory: int = 0
     failed: str = ""
+    autonomy_h: float = LONGEST_H
 
 
 class Journal:
@@ -48,21 +62,24 @@ class Journal:
 
     ``last_seq`` is the journal number of the newest event on disk. Without ``sends`` (a site with no
     uplink) events are kept and pruned, but wait for nobody.
-    ``on_commit`` is called from the journal's thread with the envelopes of each commit. ``rules_revision``
+    ``on_commit`` is called from the journal's thread with what each commit wrote. ``rules_revision``
     goes into every event that is recorded from now on; rules may change while it runs.
     """
 
-    def __init__(self, path: Path, who: Identity, clock: Clock, sends: bool = True) -> None:
+    def __init__(
+        self, path: Path, who: Identity, clock: Clock, sends: bool = True, options: JournalOptions | None = None
+    ) -> None:
+        options = options or JournalOptions()
         self.path = path
         self.stats = JournalStats()
         self.last_seq = 0
-        self.on_commit: list[Callable[[list[dict[str, Any]]], None]] = []
+        self.on_commit: list[Callable[[list[Entry]], None]] = []
         self.rules_revision = who.rules_revision
         self._who = who
         self._sends = sends
         self._clock = clock
         self._lock = threading.Lock()
-        self._events: deque[EventDraft] = deque()
+        self._events: deque[tuple[EventDraft, str]] = deque()
         self._alarms: dict[str, Alarm] = {}
         self._lost: dict[Lane, int] = {}
         self._calls: queue.SimpleQueue[tuple[Callable[[Store], Any], Future[Any]]] = queue.SimpleQueue()
@@ -70,6 +87,10 @@ class Journal:
         self._housekeeping_s = 0.0
         self._closing = False
         self._store: Store | None = None
+        self._keeper = Keeper(options, self._tell_loss)
+        self._ballast = Ballast(path.with_name("journal.ballast"), options.ballast_mb << 20)
+        self._salvage: Salvage | None = None
+        self._cramped = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def __enter__(self) -> Journal:
@@ -83,9 +104,8 @@ class Journal:
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
-        stamped = [replace(event, rules_revision=self.rules_revision) for event in events]
         with self._lock:
-            self._events.extend(stamped)
+            self._events.extend([(event, self.rules_revision) for event in events])
             self._alarms.update((alarm.id, alarm) for alarm in alarms)
             while len(self._events) > MOST_IN_MEMORY:
                 self._drop_one()
@@ -112,19 +132,20 @@ class Journal:
         """Return the rows to send next, alarms first."""
         return await self._ask(lambda store: store.pending(limit))
 
-    async def mark_sent(self, seqs: Iterable[int]) -> None:
-        """Take rows out of the outbox."""
-        taken = list(seqs)
+    async def mark_sent(self, rows: Iterable[Row]) -> None:
+        """Take rows as sent."""
+        taken = list(rows)
         await self._ask(lambda store: store.mark_sent(taken))
 
     async def mark_failed(self, seq: int) -> int:
         """Count a refused attempt; return how many there were."""
         return await self._ask(lambda store: store.mark_failed(seq))
 
-    async def quarantine(self, seq: int, reason: str) -> None:
+    async def quarantine(self, row: Row, reason: str) -> None:
         """Take a row out of the way, and journal that."""
-        await self._ask(lambda store: store.quarantine(seq, reason))
-        self.record([self._loss("quarantine", 1, reason, {"journalseq": seq})], ())
+        await self._ask(lambda store: store.quarantine(row, reason))
+        where = {"journalseq": row.seq, "lane": row.lane, "first": row.lane_seq, "last": row.lane_seq}
+        self._tell_loss("quarantine", 1, reason, where)
 
     async def events(self, limit: int, after: int | None = None, lane: str | None = None) -> list[dict[str, Any]]:
         """Return envelopes, oldest first."""
@@ -152,7 +173,7 @@ class Journal:
             try:
                 self._work()
             except (sqlite3.Error, OSError) as error:
-                self._failed(f"{type(error).__name__}: {error}")
+                self._failed(f"{type(error).__name__}: {error}", is_full(error))
                 retry_s = time.monotonic() + _RETRY_S
                 if self._closing:
                     break
@@ -162,29 +183,51 @@ class Journal:
     def _work(self) -> None:
         if self._store is None:
             self._store = self._open()
-            self.last_seq = self._store.stats()[0]
+            self.last_seq = self._store.last_seq
         store = self._store
+        if self._cramped:
+            self._keeper.make_room(store)
+            self._cramped = False
         self._write(store)
         while not self._calls.empty():
             call, future = self._calls.get()
+            self._write(store)  # what was recorded before the call comes before its answer
             _answer(call, store, future)
         if time.monotonic() >= self._housekeeping_s:
             self._housekeeping_s = time.monotonic() + _HOUSEKEEPING_EVERY_S
-            store.prune()
-            last, pending = store.stats()
-            self.stats = JournalStats(last, pending, store.size_bytes())
+            self._keep_house(store)
+
+    def _keep_house(self, store: Store) -> None:
+        self._keeper.keep(store)
+        self._ballast.lay()
+        if self._salvage is not None:
+            self._go_on_salvaging(store, self._salvage)
+        last, pending = store.stats()
+        hours = self._keeper.hours(store, time.monotonic())
+        self.stats = JournalStats(last, pending, store.size_bytes(), autonomy_h=hours)
+
+    def _mind_the_room(self, store: Store) -> None:
+        """Without ballast nothing can be given back: keep the log empty, and room in the file for what comes next."""
+        is_tight = self._ballast.is_missing
+        store.keep_log_empty(is_tight)
+        if is_tight and store.spare_bytes() + self._ballast.free_bytes < _TIGHT_BYTES:
+            self._keeper.make_room(store)
 
     def _write(self, store: Store) -> None:
         while self._events or self._alarms:
+            self._mind_the_room(store)
             with self._lock:
-                batch = [self._events[index] for index in range(min(len(self._events), _MOST_IN_ONE))]
+                batch = list(islice(self._events, _MOST_IN_ONE))
                 alarms, losses = dict(self._alarms), dict(self._lost)
             lost = [self._loss("memory", count, "the disk failed", {"lane": lane}) for lane, count in losses.items()]
-            bodies = self._append(store, [*lost, *batch], list(alarms.values()))
-            self.last_seq = bodies[-1]["journalseq"] if bodies else self.last_seq
+            drafts = [*lost, *(_stamped(draft, revision) for draft, revision in batch)]
+            entries = self._append(store, drafts, list(alarms.values()))
+            batch = batch[: max(0, len(entries) - len(lost))]
+            self.last_seq = store.last_seq
+            self._keeper.count(entries, [draft.lane.value for draft in drafts], time.monotonic())
             with self._lock:
-                for draft in batch:
-                    if self._events and self._events[0] is draft:
+                for taken in batch:
+                    if self._events and self._events[0] is taken:
                         self._events.popleft()
                 self._alarms = {id_: alarm for id_, alarm in self._alarms.items() if alarms.get(id_) is not alarm}
                 self._lost = {lane: left for lane, count in self._lost.items() if (left := count - losses.get(lane, 0))}
@@ -192,9 +235,9 @@ class Journal:
                 log.info("journal back")
                 self.stats = replace(self.stats, failed="")
             for listener in self.on_commit:
-                listener(bodies)
+                listener(entries)
 
-    def _append(self, store: Store, events: list[EventDraft], alarms: list[Alarm]) -> list[dict[str, Any]]:
+    def _append(self, store: Store, events: list[EventDraft], alarms: list[Alarm]) -> list[Entry]:
         """Append; an event that cannot be written as JSON gives way to a loss, and stops no other."""
         try:
             return store.append(events, alarms)
@@ -216,9 +259,27 @@ class Journal:
         except Damaged as error:
             aside = self._set_aside()
             log.error("journal damaged, a new one is begun", reason=str(error), kept=aside.name)
-            details = {"file": aside.name}
-            self.record([self._loss("journal", 0, f"the file is damaged ({error}); it was kept", details)], ())
-            return Store(self.path, self._who, self._sends)
+            self._tell_loss("journal", 0, f"the file is damaged ({error}); it was kept", {"file": aside.name})
+            store = Store(self.path, self._who, self._sends)
+            self._salvage = Salvage(aside)
+            store.resume(self._salvage.lanes, self._salvage.alarms)
+            return store
+
+    def _go_on_salvaging(self, store: Store, salvage: Salvage) -> None:
+        """Take over a little of what can be read of a damaged file, so that the present does not wait for it."""
+        until_s = time.monotonic() + _SALVAGE_AT_ONCE_S
+        while not salvage.done and time.monotonic() < until_s:
+            store.adopt(salvage.some())
+        if not salvage.done:
+            return
+        for lane, numbers in salvage.missing():
+            store.give_up(lane, numbers)
+            where = {"lane": lane, "first": numbers[0], "last": numbers[-1], "file": salvage.path.name}
+            self._tell_loss("journal", len(numbers), "the file was damaged, and these could not be read", where)
+        saved = sum(map(len, salvage.found.values()))
+        log.info("journal salvaged", events=saved, alarms=len(salvage.alarms), file=salvage.path.name)
+        salvage.close()
+        self._salvage = None
 
     def _set_aside(self) -> Path:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -229,7 +290,10 @@ class Journal:
                 part.rename(aside.with_name(aside.name + suffix))
         return aside
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, full: bool = False) -> None:
+        if full:
+            self._ballast.release()
+            self._cramped = True
         if not self.stats.failed:
             log.error("journal fails, events are kept in memory", reason=reason)
         self.stats = replace(self.stats, failed=reason, in_memory=len(self._events))
@@ -248,15 +312,23 @@ class Journal:
     def _drop_one(self) -> None:
         """Drop the oldest event of the least important lane that has any; alarms last."""
         for lane in reversed(Lane):
-            index = next((at for at, draft in enumerate(self._events) if draft.lane is lane), None)
+            index = next((at for at, (draft, _) in enumerate(self._events) if draft.lane is lane), None)
             if index is not None:
                 del self._events[index]
                 self._lost[lane] = self._lost.get(lane, 0) + 1
                 return
 
+    def _tell_loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> None:
+        self.record([self._loss(scope, count, reason, details)], ())
+
     def _loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> EventDraft:
         data = {"scope": scope, "count": count, "reason": reason, **details}
         return EventDraft("loss", Lane.ALARM, scope, data, self._clock.now())
+
+
+def _stamped(draft: EventDraft, revision: str) -> EventDraft:
+    """Return the event with the rules that it happened under."""
+    return draft if draft.rules_revision or not revision else replace(draft, rules_revision=revision)
 
 
 def _answer(call: Callable[[Store], T], store: Store, future: Future[T]) -> None:

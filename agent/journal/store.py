@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from agent.core.model import Alarm, EventDraft, Lane, Remembered
-from agent.journal.envelope import (
-    Identity,
-    alarm_from_json,
-    alarm_to_json,
-    boot_id,
-    chain,
-    checksum,
-    encode,
-    envelope,
-)
+from agent.core.model import Alarm, EventDraft, Remembered
+from agent.journal.checkpoints import Checkpoints
+from agent.journal.composing import Composer
+from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boot_id, chain, checksum
+from agent.journal.opening import PAGE, connect
+from agent.journal.outbox import LaneMark, Marks
+from agent.journal.removal import Removed, remove
+from agent.journal.salvage import Salvaged
+from agent.journal.verifying import verify
 
-RANK = {lane: rank for rank, lane in enumerate(Lane)}
-KEEP_SENT_S = 7 * 86400.0
-"""PUBACK is not delivery: sent events are kept this long, so that the centre can ask for them again."""
-KEEP_SENT_ROWS = 1_000_000
 KEEP_MEMORY_S = 30 * 86400.0
 """What a rule had learnt that is gone for so long is forgotten."""
-_PRUNE_AT_ONCE = 500
+_AT_ONCE = 500
+_MOST_BYTES = 1 << 20
+_MOST_REMOVED = 4 << 20
+"""At once: who must lose something loses little more than is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +43,125 @@ class Row:
     attempts: int
 
 
-class Damaged(Exception):  # noqa: N818 - a state of the file; the journal then starts a new one
-    """The file is no usable journal."""
+class Entry(NamedTuple):
+    """An event as it was committed: its number in the journal, its place in the chain, and its bytes."""
+
+    seq: int
+    hash: str
+    body: bytes
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the envelope, with ``journalseq`` and ``hash``."""
+        return {"data": {}, **json.loads(self.body), "journalseq": self.seq, "hash": self.hash}
 
 
 class Store:
     """One open file. Every method may raise sqlite3.Error; the connection is then not to be used again."""
 
     def __init__(self, path: Path, who: Identity, sends: bool = True) -> None:
-        """Open or make the file; without ``sends`` there is no uplink, and nothing is put into the outbox."""
+        """Open or make the file; without ``sends`` there is no uplink, and nothing waits for one."""
         self.path = path
-        self._who = who
+        self._compose = Composer(who)
         self._sends = sends
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-        try:
-            self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        self._hash = meta.get("hash", "")
-        self._lane_seq = {lane: int(meta.get(f"lane.{lane}", 0)) for lane in Lane}
+        self._db = connect(path)
+        self._checkpoints = Checkpoints(path, self._db)
+        self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
+        self._marks = Marks(self._db)
+        self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+        self.last_seq = int(row[0]) if row else 0
 
     def close(self) -> None:
         """Close the file."""
+        self._checkpoints.close()
         self._db.close()
 
-    def append(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> list[dict[str, Any]]:
-        """Write events, their outbox rows and alarm states in one durable transaction; return the envelopes."""
-        previous, counters, bodies = self._hash, dict(self._lane_seq), []
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            for draft in events:
-                counters[draft.lane] += 1
-                body = envelope(draft, self._who, counters[draft.lane], previous)
-                previous = self._insert(draft, body, previous)
-                bodies.append(body)
+    @property
+    def lanes(self) -> dict[str, LaneMark]:
+        """How far each lane is. Read only."""
+        return self._marks.of
+
+    def append(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> list[Entry]:
+        """Write events and alarm states in one durable transaction; return what was written.
+
+        Of many or large events the first are written only, about 1 MB at once: a full disk has no room for more.
+        Raises TypeError, ValueError, RecursionError for an event that is no JSON; then nothing was written.
+        """
+        last = {lane: mark.last for lane, mark in self._marks.of.items()}
+        entries, rows = self._composed(events, last)
+        with self._transaction(sum(len(entry.body) for entry in entries)):
             self._save_alarms(alarms)
-            marks = [("hash", previous), *((f"lane.{lane}", str(last)) for lane, last in counters.items())]
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        self._hash, self._lane_seq = previous, counters
-        return bodies
+            for lane, mark in self._marks.of.items():
+                mark.last = last[lane]
+                mark.done = mark.done if self._sends else mark.last
+            self._insert(rows, entries[-1].hash if entries else self._hash)
+        if entries:
+            self.last_seq, self._hash = entries[-1].seq, entries[-1].hash
+        return entries
+
+    def _composed(
+        self, events: Sequence[EventDraft], last: dict[str, int]
+    ) -> tuple[list[Entry], list[tuple[Any, ...]]]:
+        """Return the entries and their rows; ``last`` is counted on."""
+        previous, seq, size = self._hash, self.last_seq, 0
+        entries, rows = [], []
+        for draft in events:
+            lane = draft.lane.value
+            seq += 1
+            last[lane] += 1
+            id_, body = self._compose(draft, last[lane], previous)
+            previous = chain(previous, body)
+            entries.append(Entry(seq, previous, body))
+            wall_ns = int(draft.at.utc.timestamp() * 1e9)
+            rows.append((seq, lane, last[lane], id_, draft.kind, wall_ns, body, checksum(body), previous))
+            size += len(body)
+            if size >= _MOST_BYTES:
+                break
+        return entries, rows
+
+    def adopt(self, found: Sequence[Salvaged]) -> None:
+        """Write events that were saved from a damaged file: their bytes and lane numbers stay, the chain is ours."""
+        previous, rows = self._hash, []
+        for seq, event in enumerate(found, self.last_seq + 1):
+            previous = chain(previous, event.body)
+            rows.append((seq, *event.columns, event.body, checksum(event.body), previous))
+        with self._transaction(sum(len(event.body) for event in found)):
+            self._insert(rows, previous)
+        self.last_seq, self._hash = self.last_seq + len(found), previous
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]], last_hash: str) -> None:
+        """Write events, how much their lanes keep, and the end of the chain; belongs into a transaction."""
+        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        for row in rows:
+            self._marks.of[row[1]].bytes += len(row[6])
+        self._marks.save()
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (last_hash,))
+
+    def resume(self, lanes: Mapping[str, tuple[int, int]], alarms: Sequence[tuple[str, str, str]]) -> None:
+        """Go on where a damaged file was: each lane's last number and done mark; and the saved alarms."""
+        with self._transaction():
+            for lane, (last, done) in lanes.items():
+                self._marks.of[lane] = LaneMark(last, done)
+            self._marks.save()
+            self._db.executemany("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", alarms)
+
+    def empty_log(self) -> None:
+        """Give back the room that the log takes."""
+        self._checkpoints.empty()
+
+    def keep_log_empty(self, tight: bool) -> None:
+        """While room is ``tight``, have no log that would need room to be emptied."""
+        self._checkpoints.tight = tight
+
+    def spare_bytes(self) -> int:
+        """Return how much can be written without the file growing."""
+        (pages,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        return int(pages) * PAGE
+
+    def give_up(self, lane: str, lane_seqs: Sequence[int]) -> None:
+        """Take events that could not be saved as done: nothing waits for them any more."""
+        with self._transaction():
+            self._marks.finish([(lane, number) for number in lane_seqs])
 
     def alarms(self) -> list[tuple[Alarm, bool]]:
         """Return every saved alarm, and whether it was saved on this boot; unreadable ones are left out."""
@@ -102,8 +172,9 @@ class Store:
         """Save what conditions keep of the past; forget what nobody has saved for long."""
         now_ns, boot = time.time_ns(), boot_id()
         values = [(row.rule, row.fingerprint, row.body, boot, now_ns) for row in rows]
-        self._many("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?, ?)", values)
-        self._many("DELETE FROM memory WHERE saved_ns < ?", [(now_ns - int(KEEP_MEMORY_S * 1e9),)])
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?, ?)", values)
+            self._db.execute("DELETE FROM memory WHERE saved_ns < ?", (now_ns - int(KEEP_MEMORY_S * 1e9),))
 
     def memories(self) -> list[tuple[Remembered, bool]]:
         """Return what conditions kept of the past, and whether it was saved on this boot."""
@@ -115,35 +186,46 @@ class Store:
 
         A row whose bytes do not match its checksum goes to quarantine here, so that it blocks no other.
         """
+        rows: list[Row] = []
+        for lane, mark in self._marks.of.items():
+            if mark.waiting and len(rows) < limit:
+                rows += self._waiting(lane, mark, limit - len(rows))
+        return rows
+
+    def _waiting(self, lane: str, mark: LaneMark, limit: int) -> list[Row]:
         query = (
-            "SELECT seq, lane, lane_seq, id, wall_ns, body, attempts, crc FROM outbox JOIN event USING (seq)"
-            " ORDER BY rank, seq LIMIT ?"
+            "SELECT seq, lane, lane_seq, id, wall_ns, body, crc FROM event"
+            " WHERE lane = ? AND lane_seq > ? ORDER BY lane_seq LIMIT ?"
         )
+        found = self._db.execute(query, (lane, mark.done, limit + len(mark.ahead))).fetchall()
         rows = []
-        for *values, crc in self._db.execute(query, (limit,)).fetchall():
-            row = Row(*values)
+        for seq, of_lane, lane_seq, id_, wall_ns, body, crc in found:
+            row = Row(seq, of_lane, lane_seq, id_, wall_ns, body, self._attempts.get(seq, 0))
+            if row.lane_seq in mark.ahead:
+                continue
             if checksum(row.body) == crc:
                 rows.append(row)
             else:
-                self.quarantine(row.seq, "checksum does not match: the disk returned other bytes than were written")
-        return rows
+                self.quarantine(row, "checksum does not match: the disk returned other bytes than were written")
+        return rows[:limit]
 
-    def mark_sent(self, seqs: Iterable[int]) -> None:
-        """Take rows out of the outbox: the broker has them."""
-        self._many("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
+    def mark_sent(self, rows: Iterable[Row]) -> None:
+        """Take rows as sent: the broker has them."""
+        with self._transaction():
+            self._finish(rows)
 
     def mark_failed(self, seq: int) -> int:
         """Count a refused attempt; return how many there were."""
-        query = "UPDATE outbox SET attempts = attempts + 1 WHERE seq = ? RETURNING attempts"
-        rows = self._db.execute(query, (seq,)).fetchall()
-        return int(rows[0][0]) if rows else 0
+        tries = int(self._attempts.get(seq, 0)) + 1
+        self._db.execute("INSERT OR REPLACE INTO attempt VALUES (?, ?)", (seq, tries))
+        self._attempts[seq] = tries
+        return tries
 
-    def quarantine(self, seq: int, reason: str) -> None:
+    def quarantine(self, row: Row, reason: str) -> None:
         """Take a row out of the way, and remember why."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", (seq, reason, time.time_ns()))
-        self._db.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?)", (row.seq, reason, time.time_ns()))
+            self._finish([row])
 
     def quarantined(self) -> dict[int, str]:
         """Return what is in quarantine, and why."""
@@ -156,16 +238,14 @@ class Store:
         values = [value for value in (after, lane) if value is not None]
         clause = f"WHERE {' AND '.join(where)}" if where else ""
         order = "ASC" if after is not None else "DESC"
-        query = f"SELECT seq, body, hash FROM event {clause} ORDER BY seq {order} LIMIT ?"
+        query = f"SELECT seq, hash, body FROM event {clause} ORDER BY seq {order} LIMIT ?"
         rows = self._db.execute(query, (*values, limit)).fetchall()
         rows = rows if after is not None else rows[::-1]
-        return [{"data": {}, **json.loads(body), "journalseq": seq, "hash": hash_} for seq, body, hash_ in rows]
+        return [Entry(*row).envelope() for row in rows]
 
     def stats(self) -> tuple[int, dict[str, int]]:
         """Return the number of the last event, and how many wait in each lane."""
-        last = self._db.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()[0]
-        waiting = dict(self._db.execute("SELECT rank, count(*) FROM outbox GROUP BY rank"))
-        return int(last), {str(lane): waiting.get(rank, 0) for lane, rank in RANK.items()}
+        return self.last_seq, {lane: mark.waiting for lane, mark in self._marks.of.items()}
 
     def size_bytes(self) -> int:
         """Return the size of the file and its log."""
@@ -174,82 +254,62 @@ class Store:
 
     def verify(self) -> Iterator[str]:
         """Yield what is wrong with the chain: changed rows, rows that are missing, rows that were put in."""
-        meta = dict(self._db.execute("SELECT key, value FROM meta"))
-        previous = meta.get("anchor", "")
-        for seq, body, crc, hash_ in self._db.execute("SELECT seq, body, crc, hash FROM event ORDER BY seq"):
-            if checksum(body) != crc:
-                yield f"event {seq}: its bytes do not match its checksum"
-            if chain(previous, body) != hash_:
-                yield f"event {seq}: the chain is broken here"
-            previous = hash_
-        if previous != meta.get("hash", ""):
-            yield "events are missing at the end"
+        return verify(self._db)
 
-    def prune(self) -> int:
-        """Delete the oldest events that were sent long ago; the chain stays verifiable from the anchor."""
+    def prune(self, keep_s: float) -> None:
+        """Delete some of the events that were sent and are older than ``keep_s``; the chain stays verifiable."""
+        oldest_ns = time.time_ns() - int(keep_s * 1e9)
+        for lane, mark in self._marks.of.items():
+            self._remove(lane, mark, "lane_seq <= ? AND wall_ns < ?", (mark.done, oldest_ns))
+
+    def shrink(self, lane: str, sent: bool) -> Removed:
+        """Delete a lane's oldest events to make room: of those that were ``sent``, or of those that were not.
+
+        Returns what went; what was not sent is lost, and the caller has to say so.
+        """
+        mark = self._marks.of[lane]
+        return self._remove(lane, mark, "lane_seq <= ?" if sent else "lane_seq > ?", (mark.done,))
+
+    def _remove(self, lane: str, mark: LaneMark, which: str, values: tuple[Any, ...]) -> Removed:
         query = (
-            "SELECT seq, hash FROM event WHERE seq < coalesce((SELECT min(seq) FROM outbox), 1 << 62)"
-            " AND (wall_ns < ? OR seq <= (SELECT max(seq) FROM event) - ?) ORDER BY seq LIMIT ?"
+            f"SELECT seq, lane_seq, length(body), hash FROM event WHERE lane = ? AND {which} ORDER BY lane_seq LIMIT ?"
         )
-        oldest_ns = time.time_ns() - int(KEEP_SENT_S * 1e9)
-        rows = self._db.execute(query, (oldest_ns, KEEP_SENT_ROWS, _PRUNE_AT_ONCE)).fetchall()
-        if rows:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM event WHERE seq <= ?", (rows[-1][0],))
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('anchor', ?)", (rows[-1][1],))
-            self._db.execute("COMMIT")
-        return len(rows)
+        found = self._db.execute(query, (lane, *values, _AT_ONCE)).fetchall()
+        rows = found[: bisect_left(list(accumulate(size for _, _, size, _ in found)), _MOST_REMOVED) + 1]
+        if not rows:
+            return Removed()
+        with self._transaction():
+            removed = remove(self._db, rows)
+            mark.bytes -= removed.bytes
+            self._marks.finish([(lane, number) for _, number, _, _ in rows])
+        return removed
 
-    def _insert(self, draft: EventDraft, body: dict[str, Any], previous: str) -> str:
-        octets = encode(body)
-        digest = chain(previous, octets)
-        wall_ns = int(draft.at.utc.timestamp() * 1e9)
-        cursor = self._db.execute(
-            "INSERT INTO event (lane, lane_seq, id, kind, wall_ns, body, crc, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (draft.lane, body["seq"], body["id"], draft.kind, wall_ns, octets, checksum(octets), digest),
-        )
-        body.setdefault("data", {})
-        body["journalseq"] = cursor.lastrowid
-        body["hash"] = digest
-        if self._sends:
-            self._db.execute("INSERT INTO outbox (seq, rank) VALUES (?, ?)", (cursor.lastrowid, RANK[draft.lane]))
-        return digest
+    def _finish(self, rows: Iterable[Row]) -> None:
+        done = list(rows)
+        self._marks.finish([(row.lane, row.lane_seq) for row in done])
+        tried = [row.seq for row in done if row.seq in self._attempts]
+        self._db.executemany("DELETE FROM attempt WHERE seq = ?", [(seq,) for seq in tried])
+        for seq in tried:
+            del self._attempts[seq]
 
     def _save_alarms(self, alarms: Sequence[Alarm]) -> None:
         rows = [(alarm.id, alarm_to_json(alarm), boot_id()) for alarm in alarms]
         self._db.executemany("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", rows)
 
-    def _many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    @contextmanager
+    def _transaction(self, size: int = 0) -> Iterator[None]:
+        """All or nothing, on disk at the end. The marks in memory are read anew when it was nothing."""
+        self._checkpoints.prepare()
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(query, rows)
-        self._db.execute("COMMIT")
-
-    def _prepare(self) -> None:
         try:
-            (mode,) = self._db.execute("PRAGMA journal_mode = WAL").fetchone()
-            for pragma in ("synchronous = FULL", "foreign_keys = ON", "journal_size_limit = 67108864"):
-                self._db.execute(f"PRAGMA {pragma}")
-            (check,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-            (full,) = self._db.execute("PRAGMA synchronous").fetchone()
-            self._migrate()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            raise Damaged(str(error)) from error
-        if check != "ok":
-            raise Damaged(str(check))
-        if mode != "wal" or full != 2:
-            raise sqlite3.OperationalError(
-                f"the file system does not keep a WAL (journal_mode {mode}, synchronous {full})"
-            )
-
-    def _migrate(self) -> None:
-        (done,) = self._db.execute("PRAGMA user_version").fetchone()
-        text = resources.files("agent.journal").joinpath("schema.sql").read_text(encoding="utf-8")
-        steps = re.split(r"^-- migration (\d+)$", text, flags=re.MULTILINE)[1:]
-        for number, sql in zip(map(int, steps[::2]), steps[1::2], strict=True):
-            if number > done:
-                self._db.executescript(f"BEGIN; {sql} PRAGMA user_version = {number}; COMMIT;")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._marks = Marks(self._db)
+            raise
+        self._checkpoints.wrote(size)
 
 
 def _readable(body: str) -> list[Alarm]:

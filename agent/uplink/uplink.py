@@ -63,8 +63,8 @@ class _Flight:
     rows: dict[int, Row] = field(default_factory=dict)
     queue: deque[Row] = field(default_factory=deque)
     waits: Iterator[float] = field(default_factory=lambda: delays(1.0, 60.0))
-    taken: list[int] = field(default_factory=list)
-    marked: list[int] = field(default_factory=list)
+    taken: list[Row] = field(default_factory=list)
+    marked: list[Row] = field(default_factory=list)
     marking: asyncio.Task[None] | None = None
     resume_s: float = 0.0
     answered_s: float = 0.0
@@ -148,7 +148,7 @@ class Uplink:
             return
         flight.fetched_to = self._journal.last_seq
         flight.queue.clear()
-        away = {row.seq for row in flight.rows.values()} | {*flight.taken, *flight.marked}
+        away = {row.seq for row in flight.rows.values()} | {row.seq for row in (*flight.taken, *flight.marked)}
         rows = await self._journal.pending(_FETCH + len(away))
         flight.queue.extend(row for row in rows if row.seq not in away)
 
@@ -193,7 +193,7 @@ class Uplink:
             flight.answered_s = self._now_s()
         elif flight.rows and self._now_s() - flight.answered_s > ANSWER_LIMIT_S:
             raise LinkLost(f"{flight.link.broker}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
-        taken = [row.seq for ack in acks if ack.code == 0 and (row := flight.rows.pop(ack.mid, None))]
+        taken = [row for ack in acks if ack.code == 0 and (row := flight.rows.pop(ack.mid, None))]
         if taken:
             flight.taken.extend(taken)
             flight.waits = delays(1.0, 60.0)
@@ -232,7 +232,7 @@ class Uplink:
         self.status = replace(self.status, reason=reason, nobody_listens=ack.code == NO_SUBSCRIBERS)
         tries = await self._journal.mark_failed(row.seq)
         if ack.code in POISON and tries >= POISON_TRIES:
-            await self._journal.quarantine(row.seq, f"refused {tries} times: 0x{ack.code:02x}")
+            await self._journal.quarantine(row, f"refused {tries} times: 0x{ack.code:02x}")
 
     def _nudge(self) -> None:
         if self._link is not None:

@@ -101,6 +101,14 @@ async def test_shelf_and_service(http: aiohttp.ClientSession, view: FakeView) ->
     assert (await answer(http.get("removed")))[1] == []
 
 
+async def test_cameras(http: aiohttp.ClientSession, view: FakeView) -> None:
+    assert await answer(http.post("cameras/gate/accept", json={"operator": "li"})) == (200, {"accepted": "gate"})
+    assert view.done[-2][:2] == ("accept", "gate")
+    assert (await answer(http.post("cameras/gat/accept", json={"operator": "li"})))[0] == 404
+    status, found = await answer(http.get("coverage"))
+    assert status == 200 and (found[0]["rule"], found[0]["watched"], found[0]["minutes"]) == ("ppe", 45, 60)
+
+
 async def test_figures(http: aiohttp.ClientSession) -> None:
     status, found = await answer(http.get("kpi"))
     assert status == 200 and found["spans"].keys() == {"24h", "30d"} and found["crew"] == "crew B"
@@ -170,3 +178,12 @@ async def test_evidence(http: aiohttp.ClientSession, view: FakeView) -> None:
     assert (await answer(http.get("evidence/e9/clip")))[0] == 404
     view.evidence.fault = "altered: its sha256 is another"
     assert (await answer(http.get("evidence/e1.gate/annotated")))[0] == 409
+
+
+async def test_models_are_swapped_by_somebody_only(http: aiohttp.ClientSession) -> None:
+    assert (await answer(http.get("models")))[1]["kept"] == ["ppe/1.0.1"]
+    body = {"camera": "gate", "model": "ppe/1.0.1"}
+    assert (await answer(http.post("models/activate", json=body)))[0] == 400  # nobody's name
+    status, told = await answer(http.post("models/activate", json={**body, "operator": "li"}))
+    assert (status, told["action"]) == (200, "activated")
+    assert (await answer(http.post("models/activate", json={**body, "camera": "x", "operator": "li"})))[0] == 404

@@ -16,14 +16,23 @@ from hypothesis import strategies as st
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
 from agent.evidence.events import CHUNK_BYTES
+from agent.evidence.evidence import _NO_PICTURE
 from agent.evidence.item import Item, Order
 from agent.evidence.options import EvidenceOptions
 from agent.evidence.quota import MB, doomed
 from agent.journal.envelope import chain, encode
+from models.options import HEALTH
 from tests.evidence.rig import KINDS, FakeCamera, Rig
 from tests.fakes import until
 
 LI = Operator("li", "cli")
+
+
+def _without_file(body: bytes) -> bytes:
+    """Return the bytes that were chained: the file joins the message when it is sent."""
+    message = json.loads(body)
+    parts = [message.pop(key, None) for key in ("data_base64", "datafault")]
+    return body if parts == [None, None] else encode(message)
 
 
 def files(rig: Rig) -> list[Path]:
@@ -65,10 +74,10 @@ async def test_the_chain_holds_over_messages_that_carry_files(tmp_path: Path) ->
         await rig.closed()
         previous = ""
         rows = sorted(await rig.journal.pending(100), key=lambda row: row.seq)
-        for message in [json.loads(await rig.evidence.attach(row.body)) for row in rows]:
+        for body in [await rig.evidence.attach(row.body) for row in rows]:
+            message = json.loads(body)
             assert message["prevhash"] == previous
-            plain = {key: value for key, value in message.items() if key not in ("data_base64", "datafault")}
-            previous = chain(previous, encode(plain))
+            previous = chain(previous, _without_file(body))
         assert await rig.journal.verify() == []
 
 
@@ -79,6 +88,10 @@ async def test_only_what_a_camera_saw_has_evidence_and_what_a_rule_names(tmp_pat
             rig.raise_alarm(alarm)
         await rig.closed()
         assert {event["subject"] for event in await rig.events("evidence")} == {"asked"}
+
+
+def test_what_a_camera_tells_of_itself_brings_no_pictures() -> None:
+    assert set(HEALTH) <= _NO_PICTURE
 
 
 async def test_a_clip_goes_in_parts_and_only_when_it_is_asked_for(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane, Timer, TimerKind
-from agent.journal import Identity, Journal
+from agent.journal import Identity, Journal, JournalOptions
 from agent.journal import journal as journal_module
 from agent.journal.envelope import alarm_from_json, alarm_to_json, uuid7
 from tests.fakes import until
@@ -55,7 +55,7 @@ async def test_lanes_have_their_order_and_alarms_go_first(tmp_path: Path) -> Non
             ("state", 1),
             ("telemetry", 1),
         ]
-        await journal.mark_sent([rows[0].seq])
+        await journal.mark_sent([rows[0]])
         assert len(await journal.pending(10)) == 3
         assert len(await journal.events(10)) == 4, "what was sent is kept"
         assert await journal.verify() == []
@@ -140,12 +140,11 @@ async def test_a_damaged_file_is_kept_aside_and_the_start_never_fails(tmp_path: 
     assert told is kept is (damage != "empty")
 
 
-async def test_old_sent_events_go_and_the_chain_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.journal.store.KEEP_SENT_ROWS", 3)
-    with make(tmp_path) as journal:
+async def test_old_sent_events_go_and_the_chain_stays_whole(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db", WHO, SystemClock(), options=JournalOptions(keep=0.0)) as journal:
         journal.record([draft(str(number)) for number in range(10)], ())
         await settled(journal, 10)
-        await journal.mark_sent(range(1, 9))
+        await journal.mark_sent((await journal.pending(10))[:7])
         await until(lambda: journal.stats.events == 10)
         async with asyncio.timeout(5.0):
             while len(events := await journal.events(100)) > 3:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane
-from agent.journal import Identity, Journal
+from agent.journal import Entry, Identity, Journal
 from agent.journal import journal as journal_module
 
 
-def tell(bodies: list[dict[str, Any]]) -> None:
-    for body in bodies:
+def tell(entries: list[Entry]) -> None:
+    for body in (entry.envelope() for entry in entries):
         print(body["subject"], body["seq"], flush=True)
 
 

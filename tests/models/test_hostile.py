@@ -25,6 +25,7 @@ from models.inspection import Question, inspect
 from models.options import BUNDLED, CameraOptions
 from models.policy import NEWEST, NEWEST_IR, examine
 from models.running import RUNTIME_ERRORS, ModelFault, Network
+from models.trust.memory import Memory
 from models.worker import Worker
 from tests.models.networks import FLOAT, INT64, constant, field, graph, integer, model, node, port, tensor
 
@@ -207,6 +208,7 @@ class Broken:
     """A network that worked when it was loaded, and gives nonsense since."""
 
     sure = 0.5
+    title = "broken 1"
 
     def look(self, _picture: Any, _wanted: Any) -> Any:
         raise ModelFault("detector.onnx gave values that are no numbers (NaN or infinite)")
@@ -214,7 +216,8 @@ class Broken:
 
 def test_a_network_without_an_answer_makes_the_camera_blind_not_empty() -> None:
     out = io.BytesIO()
-    worker = Worker(CameraOptions(source="usb:0"), cast(Vision, Broken()), out)
+    options = CameraOptions(source="usb:0")
+    worker = Worker(options, cast(Vision, Broken()), out, Memory(None, options))
     picture = np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8)
     worker._with_frame(Frame(1, time.monotonic(), picture))
     report = json.loads(out.getvalue())["report"]

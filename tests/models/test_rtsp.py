@@ -51,7 +51,7 @@ async def test_a_wrong_password_is_told_without_showing_it() -> None:
         source = f"rtsp://viewer:wrong@127.0.0.1:{server.port}/cam"
         async with connected(camera(source, timeout=TIMEOUT_S)) as session:
             facts = await read_until(session, is_blind, limit_s=8)
-        assert "check path, user, password and codec" in str(facts["gate.persons"].reason)
+        assert "refuses this user and password" in str(facts["gate.persons"].reason)
         assert "wrong" not in str(facts["gate.persons"].reason)
         async with connected(camera(source.replace("wrong", "right"), timeout=TIMEOUT_S)) as session:
             await read_until(session, sees)

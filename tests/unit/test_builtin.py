@@ -68,3 +68,53 @@ def test_only_what_a_device_has_is_watched(tmp_path: Path) -> None:
 def test_a_device_with_a_heartbeat_alone_has_an_output_connection(tmp_path: Path) -> None:
     ((config, driver, outputs),) = plan(tmp_path).output_buses()
     assert (config.id, [point.id for point in driver.points], outputs) == ("io", ["io.beat"], [])
+
+
+CAMERAS = """
+gateway: {id: hall-3, site: works}
+cameras:
+  gate: {source: usb:0, zones: {way: {polygon: [[0, 0], [1, 0], [1, 1]]}}}
+  drone: {source: usb:1, mode: moving, trust: {dark: blind, slow: ignore}}
+"""
+
+
+def test_each_fault_of_a_picture_is_an_alarm_and_explains_that_the_camera_is_blind(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(CAMERAS)
+    loaded = load_plan(tmp_path / "site.yaml")
+    found = {rule.definition.id: rule.definition for rule in loaded.rules}
+    priorities = {
+        id_: found[id_].priority.name for id_ in found if found[id_].inputs == (id_,) and "gateway" not in id_
+    }
+    assert priorities == {
+        **{f"gate.{fault}": "P3" for fault in ("black", "covered", "blurred", "frozen", "moved")},
+        **{"gate.dark": "P4", "gate.slow": "P4", "drone.black": "P3", "drone.frozen": "P3", "drone.dark": "P3"},
+    }
+    assert all(set(found[id_].name) == {"en", "zh"} and found[id_].response["zh"] for id_ in priorities)
+    assert found["gate.blind"].parents == tuple(
+        f"gate.{fault}" for fault in ("black", "covered", "blurred", "frozen", "moved")
+    )
+    assert "gate.slow" in loaded.points and "drone.slow" not in loaded.points
+
+
+def test_a_black_camera_calls_by_its_own_name_and_a_lost_one_as_blind(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(CAMERAS)
+    loaded, clock = load_plan(tmp_path / "site.yaml"), ManualClock()
+    engine, facts = Engine(loaded.rules), FactTable(loaded.points.values())
+
+    def calling(**values: bool | None) -> set[str]:
+        for _ in range(2):
+            now = clock.now()
+            samples = [
+                Sample.good(f"gate.{name}", value, now) if value is not None else Sample.bad(f"gate.{name}", "", now)
+                for name, value in values.items()
+            ]
+            facts.update(samples)
+            engine.evaluate(facts, None, now)
+            clock.advance(10.0)
+        return {id_ for id_, alarm in engine.alarms.items() if alarm.calls}
+
+    assert calling(online=True, camera_ok=True, black=False) == set()
+    assert calling(online=True, camera_ok=False, black=True) == {"gate.black"}
+    assert calling(online=False, camera_ok=None, black=None) == {"gate.black"}, "unknown clears nothing"
+    assert calling(online=True, camera_ok=True, black=False) == set()
+    assert calling(online=False, camera_ok=None, black=None) == {"gate.blind"}

@@ -53,6 +53,13 @@ def test_the_samples_of_annunciation_md_go_with_those_of_site_md(tmp_path: Path)
     assert [profile.name for profile in plan.annunciation.profiles] == ["night"]
 
 
+def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
+    (sample,) = samples("docs/cameras.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+    plan = load_plan(tmp_path / "site.yaml")
+    assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
+
+
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     site, rules = samples("README.md", "yaml")
     (tmp_path / "site.yaml").write_text(site, encoding="utf-8")
@@ -92,11 +99,13 @@ def commands(document: str) -> list[list[str]]:
     "document",
     [
         "README.md",
+        "docs/cameras.md",
         "docs/commissioning.md",
         "docs/install.md",
         "docs/operating.md",
         "drivers/README.md",
         "docs/rules-change.md",
+        "docs/models-change.md",
     ],
 )
 def test_every_command_of_the_documents_is_one(document: str) -> None:
