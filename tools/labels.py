@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 
@@ -22,11 +25,19 @@ class Truth:
     vest: bool | None
 
 
+class Half(StrEnum):
+    """What a held-out picture is for: thresholds are chosen on one half, and figures are reported of the other."""
+
+    CHOOSE = "choose"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A picture of a data set."""
 
     source: str
+    half: Half
     picture: Path
     persons: Sequence[Truth]
 
@@ -48,13 +59,37 @@ Item = tuple[int, Box]
 Distance = Callable[[Box, Box], float | None]
 
 
-def held_out(data: Path, most: int) -> Iterator[Labelled]:
-    """Yield the held-out pictures under ``data``, at most ``most``, taken evenly. Raises OSError without them."""
-    names: list[str] = json.loads((data / "data/split.json").read_text())["held"]
-    step = max(1, -(-len(names) // most))
-    for name in names[::step]:
+def held_out(data: Path) -> Iterator[Labelled]:
+    """Yield the held-out pictures under ``data``. Raises OSError without them."""
+    split: dict[str, list[str]] = json.loads((data / "data/split.json").read_text())
+    for name in unseen(split["held"], split["train"]):
         path = data / name
-        yield Labelled(path.parts[-4], path, _persons(path, SETS[path.parts[-4]]))
+        yield Labelled(path.parts[-4], half_of(name), path, _persons(path, SETS[path.parts[-4]]))
+
+
+def unseen(held: Sequence[str], trained: Sequence[str]) -> list[str]:
+    """Return one augmentation of each held-out source picture of which none was trained on."""
+    known = {origin_of(name) for name in trained}
+    first: dict[str, str] = {}
+    for name in held:
+        first.setdefault(origin_of(name), name)
+    return [name for origin, name in first.items() if origin not in known]
+
+
+def origin_of(name: str) -> str:
+    """Return what all augmentations of one source picture have in common."""
+    path = Path(name)
+    return f"{path.parts[-4]}/{path.name.split('.rf.')[0]}"
+
+
+def scene_of(name: str) -> str:
+    """Return what all pictures of one video have in common; a picture that is of none is a scene of its own."""
+    return re.sub(r"(_(?:mp4|mov))-\d+_", r"\1", origin_of(name), flags=re.IGNORECASE)
+
+
+def half_of(name: str) -> Half:
+    """Return the half that a picture's scene belongs to, for ever: it is told from the name alone."""
+    return Half.REPORT if crc32(scene_of(name).encode()) % 2 else Half.CHOOSE
 
 
 def _persons(path: Path, classes: Classes) -> list[Truth]:
