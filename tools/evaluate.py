@@ -1,5 +1,7 @@
 """Measure a PPE bundle: ``python -m tools.evaluate [--data FOLDER] [--choose] [--bundle FOLDER] [--empty FOLDER …]``.
 
+``--detector`` and ``--classifier`` put other networks in the place of the bundle's own, to compare before shipping.
+
 Always on the bundle's golden cases and the demo's footage. With ``--data`` on the held-out pictures of that folder
 (data/split.json, YOLO labels), one picture at a time: the reporting half at the bundle's own thresholds, or with
 ``--choose`` the choosing half at many. Folders named with ``--empty`` hold pictures and clips that show nobody.
@@ -42,6 +44,18 @@ def thresholds(bundle: Bundle) -> Thresholds:
     )
 
 
+def with_networks(bundle: Bundle, detector: Path | None, classifier: Path | None) -> Bundle:
+    """Return the bundle with other networks of the same layouts, of which its manifest knows no hash."""
+    manifest = bundle.manifest
+    if detector:
+        spec = manifest.detector.model_copy(update={"file": str(detector.absolute())})
+        manifest = manifest.model_copy(update={"detector": spec})
+    if classifier and manifest.classifier:
+        other = manifest.classifier.model_copy(update={"file": str(classifier.absolute())})
+        manifest = manifest.model_copy(update={"classifier": other})
+    return Bundle(bundle.folder, manifest)
+
+
 def sights(picture: Picture, vision: Vision) -> list[Sight]:
     """Return every person box, with what the classifier says of it."""
     found = vision.look(picture, wanted=lambda _: False)
@@ -65,7 +79,7 @@ def looked_at(labelled: Iterable[Labelled], vision: Vision) -> tuple[list[Case],
 
 def persons(sheet: Sheet, sources: Sequence[str], count: int) -> Table:
     """Return a table of persons found and boxes on nobody."""
-    columns = (Figure.FOUND, Figure.NOBODY, Figure.EMPTY)
+    columns = (Figure.FOUND, Figure.NOBODY, Figure.STRAY, Figure.EMPTY)
     table = Table("set", *columns, title=f"Persons on {count} pictures")
     for source in (*sources, None):
         table.add_row(source or "all", *(str(sheet.share(figure, source=source)) for figure in columns))
@@ -132,7 +146,8 @@ def emptiness(data: Path | None, folders: Sequence[Path], vision: Vision) -> lis
     clips = [watch("empty.mp4", clip(FOOTAGE / "empty.mp4"), vision)]
     stills: list[Watched] = []
     if data:
-        clips += [watch(name, pictures, vision) for name, pictures in empty_parts(data / "clips")]
+        parts = empty_parts(data / "clips" / "one-by-one-person-detection.mp4")
+        clips += [watch(name, pictures, vision) for name, pictures in parts]
         nobody = [case.picture for case in held_out(data) if case.half is Half.REPORT and not case.persons]
         stills = [watch(path.name, still(read(path)), vision) for path in nobody]
     for name, pictures in empty_scenes(folders):
@@ -173,6 +188,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with data/split.json, pictures and YOLO labels")
     parser.add_argument("--bundle", type=Path, default=BUNDLED / "ppe", help="default: the shipped one")
+    parser.add_argument("--detector", type=Path, help="this ONNX file in place of the bundle's")
+    parser.add_argument("--classifier", type=Path, help="this ONNX file in place of the bundle's")
     parser.add_argument("--choose", action="store_true", help="show thresholds on the choosing half instead")
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="folders of pictures and clips of nobody")
     options = parser.parse_args()
@@ -181,7 +198,7 @@ def main() -> int:
     if options.choose and not options.data:
         parser.error("--choose needs --data")
     console = Console(width=150)
-    bundle = load_bundle(options.bundle)
+    bundle = with_networks(load_bundle(options.bundle), options.detector, options.classifier)
     vision = Vision(bundle)
     faults = golden_faults(bundle, vision)
     console.print(f"{bundle.title}: {len(bundle.manifest.golden)} golden cases, {len(faults)} wrong {faults or ''}")

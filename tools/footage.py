@@ -26,9 +26,10 @@ EMPTY_SPANS: Mapping[str, Sequence[tuple[float, float]]] = {
         (87.4, 91.8),
         (120.8, 123.2),
         (136.4, 139.4),
-    )
+    ),
+    "bottle-detection.mp4": ((0, 5.5), (7.5, 11), (13.8, 15.5), (18.2, 21.7), (24.9, 27.1), (29.3, 30.5)),
 }
-"""Seconds of the clips of the shared material in which nobody is to be seen, looked at by hand."""
+"""Seconds of clips of intel-iot-devkit/sample-videos in which nothing of anybody is seen, looked at by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,17 @@ def read(path: Path) -> Picture:
 
 
 def empty_scenes(folders: Sequence[Path]) -> Iterator[tuple[str, Iterator[Picture]]]:
-    """Yield every picture and clip of folders that show nobody at all."""
+    """Yield the pictures and clips of folders that show nobody; of known clips only the parts where nobody is."""
     for path in sorted(file for folder in folders for file in folder.iterdir()):
-        yield path.name, still(read(path)) if path.suffix in _PICTURES else clip(path)
+        if path.suffix in _PICTURES:
+            yield path.name, still(read(path))
+        elif path.name not in EMPTY_SPANS:
+            yield path.name, clip(path)
+        else:
+            yield from empty_parts(path)
 
 
-def empty_parts(clips: Path) -> Iterator[tuple[str, Iterator[Picture]]]:
-    """Yield the parts without anybody of the shared clips that are there."""
-    for name, spans in EMPTY_SPANS.items():
-        if (clips / name).is_file():
-            for begin_s, end_s in spans:
-                yield f"{name} {begin_s:g}-{end_s:g} s", clip(clips / name, begin_s, end_s)
+def empty_parts(path: Path) -> Iterator[tuple[str, Iterator[Picture]]]:
+    """Yield the parts without anybody of a known clip; none when it is not there."""
+    for begin_s, end_s in EMPTY_SPANS[path.name] if path.is_file() else ():
+        yield f"{path.name} {begin_s:g}-{end_s:g} s", clip(path, begin_s, end_s)

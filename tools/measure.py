@@ -17,7 +17,7 @@ MATCH_IOU, NOBODY_IOU = 0.5, 0.3
 BANDS = (0, 40, 80, 160, 320)
 """Heights in pixels of the picture at which a band begins."""
 SURES = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55)
-BELOWS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+BELOWS = tuple(round(0.05 * step, 2) for step in range(2, 13))
 _Z = 1.96
 _DRAWS = 2000
 
@@ -61,7 +61,8 @@ class Figure(StrEnum):
     UNJUDGED = "lost: small, cut or unsure"
     TAKEN_WORN = "lost: taken for worn"
     NOBODY = "box on nobody"
-    EMPTY = "missing gear on a picture without persons"
+    STRAY = "called missing on nobody"
+    EMPTY = "called missing on a picture without persons"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ def marks(case: Case, at: Thresholds) -> Iterator[Mark]:
     for sight in seen:
         nobody = all(iou(sight.box, truth.box) < NOBODY_IOU for truth in case.truths)
         yield Mark(Figure.NOBODY, nobody, case.source, band_of(sight.box))
+        if _misses(sight, at):
+            yield Mark(Figure.STRAY, nobody, case.source, band_of(sight.box))
     if not case.truths:
         yield Mark(Figure.EMPTY, any(_misses(sight, at) for sight in seen), case.source)
 
@@ -241,8 +244,9 @@ def _lowest(cases: Sequence[Case], sure: float, gear: Gear, goal: Goal) -> float
 
 
 def _holds(found: tuple[int, int, int, int], goal: Goal) -> bool:
+    """Tell whether goals hold; one false alarm is no evidence where fewer are labelled than the goal allows one of."""
     right, wrong, _, worn = found
-    return right >= goal.precision * (right + wrong) and wrong <= goal.false_alarms * worn
+    return right >= goal.precision * (right + wrong) and wrong <= max(1.0, goal.false_alarms * worn)
 
 
 def counts(cases: Sequence[Case], sure: float, gear: Gear, below: float) -> tuple[int, int, int, int]:

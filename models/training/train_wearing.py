@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, required=True, help="yolox_nano.onnx: the network's shape")
     parser.add_argument("--weights", type=Path, required=True, help="the state to start from")
     parser.add_argument("--out", type=Path, required=True, help="where the weights go; the rest of the state beside it")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from --out; the other arguments as before")
     asked = parser.parse_args()

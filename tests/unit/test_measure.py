@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.detection import Box
 from models.vocabulary import Gear
-from tools.footage import rises
+from tests.models.cameras import FOOTAGE
+from tools.footage import clip, rises, still
 from tools.labels import Half, Truth, half_of, scene_of, unseen
 from tools.measure import Case, Figure, Sheet, Sight, Thresholds, choose, counts, most_per_hour, share, wilson
 
@@ -86,7 +88,7 @@ def test_one_box_finds_one_person() -> None:
 
 def test_boxes_on_nobody_and_alarms_of_empty_pictures_count() -> None:
     found = sheet(Case("css", [], [sight(TALL, 0.1)]), Case("css", [], []))
-    assert found.share(Figure.NOBODY).part == 1
+    assert found.share(Figure.NOBODY).part == found.share(Figure.STRAY).part == 1
     empty = found.share(Figure.EMPTY)
     assert (empty.part, empty.whole) == (1, 2)
 
@@ -113,3 +115,13 @@ def test_pictures_of_one_video_are_in_one_half() -> None:
 
 def test_a_state_that_lasts_begins_once() -> None:
     assert rises([False, True, True, False, True]) == 2
+
+
+def test_a_still_picture_is_shown_as_a_camera_would() -> None:
+    shown = list(still(np.full((8, 8, 3), 100, np.uint8)))
+    assert len(shown) == 15 and not np.array_equal(shown[0], shown[1])
+    assert all(picture.dtype == np.uint8 and 90 < picture.mean() < 110 for picture in shown)
+
+
+def test_five_pictures_of_each_second_of_a_part_are_judged() -> None:
+    assert len(list(clip(FOOTAGE / "empty.mp4", 1.0, 3.0))) == 10
