@@ -39,7 +39,6 @@ from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
-from models.settling import Settling
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
@@ -62,7 +61,6 @@ class Worker:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
-        self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
@@ -76,7 +74,7 @@ class Worker:
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
-        self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
+        self._keeper = Keeper(options, self._ring, vision.ready.ref, self._kept.append)
         self._faces: deque[tuple[float, list[Box]]] = deque()
 
     def keep(self, order: Order) -> None:
@@ -132,10 +130,17 @@ class Worker:
         while self._handing:
             order, now_s = self._handing.popleft(), time.monotonic()
             if "take_over" in order:
-                self._scene.take_over(order["take_over"])
+                self._take_over(order["take_over"])
                 send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
             else:
-                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
+                send(self._out, Report("", self._fps(now_s), now_s, memory=self._scene.hand_over()))
+
+    def _take_over(self, memory: dict[str, Any]) -> None:
+        """Ends the process with the reason when it cannot: the worker before it goes on."""
+        try:
+            self._scene.take_over(memory)
+        except ValueError as error:
+            sys.exit(f"it cannot go on where the worker before it ended: {error}")
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -182,12 +187,12 @@ class Worker:
         self._judged.append(frame.taken_s)
         jpeg = b""
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
+            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
             self._pictured_s = frame.taken_s
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
-            unsettled=self._settling.look(frame.taken_s),
+            unsettled=judgement.unsettled,
             took_ms=took_ms,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
@@ -273,11 +278,11 @@ def main() -> None:
     die_with(order["parent"])
     threading.excepthook = die_of
     with suppress(PermissionError):  # a sandbox may forbid it; the alarms have a process of their own anyway
-        os.nice(_NICE)
+        os.nice(order.get("nice", _NICE))
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
-    send(sys.stdout.buffer, None)
+    send(sys.stdout.buffer, None, ready=vision.ready)
     memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
     worker = Worker(options, vision, sys.stdout.buffer, memory)
     threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()
