@@ -24,7 +24,7 @@ bench: .dev
 	@$(PY) -m benchmarks $(ARGS)
 
 evaluate: .dev
-	@$(PY) -m tools.evaluate $(if $(DATA),--data $(DATA))
+	@$(PY) -m tools.evaluate $(if $(DATA),--data $(DATA)) $(if $(EMPTY),--empty $(EMPTY)) $(ARGS)
 
 campaign: .dev
 	@tools/test-servers

@@ -45,13 +45,16 @@ class Classifier:
 
     def __call__(self, picture: Picture, person: Detection) -> Detection:
         """Return the person with what can be said; unknown where it is too small or its head is cut off."""
-        box = person.box
+        gear = {gear: self._wearing(gear, share) for gear, share in self.shares(picture, person.box).items()}
+        return replace(person, gear={**person.gear, **gear})
+
+    def shares(self, picture: Picture, box: Box) -> dict[Gear, float]:
+        """Return P(worn) of each piece that can be judged on whoever stands in ``box``."""
         if box.height < self.spec.least_height or box.width < _LEAST_WIDTH_PX:
-            return person
+            return {}
         shares = self._probabilities(picture, box)
         cut = box.top <= _EDGE_PX
-        gear = {gear: self._wearing(gear, share) for gear, share in shares.items() if not (cut and gear in ON_HEAD)}
-        return replace(person, gear={**person.gear, **gear})
+        return {gear: share for gear, share in shares.items() if not (cut and gear in ON_HEAD)}
 
     def _probabilities(self, picture: Picture, box: Box) -> dict[Gear, float]:
         dx, dy = self.spec.margin * box.width, self.spec.margin * box.height
@@ -127,6 +130,10 @@ class Vision:
         if judge is None:
             return inside
         return [judge(picture, item) if item.thing is Thing.PERSON and wanted(item.box) else item for item in inside]
+
+    def weigh(self, picture: Picture, box: Box) -> dict[Gear, float]:
+        """Return P(worn) of what the classifier can judge on whoever stands in ``box``. Raises ModelFault."""
+        return self._classify.shares(picture, box) if self._classify else {}
 
 
 def golden_faults(bundle: Bundle, vision: Vision) -> list[str]:

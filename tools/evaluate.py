@@ -1,7 +1,10 @@
-"""Measure the shipped PPE bundle at its shipped thresholds: ``python -m tools.evaluate [--data FOLDER] [--most 400]``.
+"""Measure a PPE bundle: ``python -m tools.evaluate [--data FOLDER] [--choose] [--bundle FOLDER] [--empty FOLDER …]``.
 
-With ``--data`` on the held-out pictures of that folder (data/split.json, YOLO labels), one picture at a time, without
-tracking or votes; always on the bundle's golden cases and the demo's footage, with both.
+``--detector`` and ``--classifier`` put other networks in the place of the bundle's own, to compare before shipping.
+
+Always on the bundle's golden cases and the demo's footage. With ``--data`` on the held-out pictures of that folder
+(data/split.json, YOLO labels), one picture at a time: the reporting half at the bundle's own thresholds, or with
+``--choose`` the choosing half at many. Folders named with ``--empty`` hold pictures and clips that show nobody.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,139 +20,198 @@ from rich.table import Table
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import cv2
-import numpy as np
-
-from models.bundle import load_bundle
-from models.detection import Wearing
-from models.geometry import iou
+from models.bundle import Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
-from models.options import BUNDLED, CameraOptions
-from models.scene import Count, Scene
+from models.options import BUNDLED
 from models.vocabulary import Gear
-from tools.labels import Labelled, held_out
+from tools.footage import Watched, clip, empty_parts, empty_scenes, read, still, watch
+from tools.labels import Half, Labelled, held_out
+from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
-MATCH_IOU = 0.5
+JUDGED = (Figure.PRECISION, Figure.RECALL, Figure.FALSE, Figure.UNKNOWN)
+LOST = (Figure.NOT_FOUND, Figure.UNJUDGED, Figure.TAKEN_WORN)
 
 
-class Tally:
-    """Counts of one data set; persons that were not found count as not reported."""
+def thresholds(bundle: Bundle) -> Thresholds:
+    """Return what the bundle is shipped with."""
+    classifier = bundle.manifest.classifier
+    limits = classifier.limits if classifier else {}
+    return Thresholds(
+        bundle.manifest.detector.sure,
+        {gear: limit.missing_below for gear, limit in limits.items()},
+        {gear: limit.worn_from for gear, limit in limits.items()},
+    )
 
-    def __init__(self) -> None:
-        self.pictures = self.persons = self.found = self.extra = 0
-        self.empty = self.false_on_empty = 0
-        self.wearing: dict[str, dict[tuple[bool, Wearing | None], int]] = {"helmet": {}, "vest": {}}
 
-    def take(self, case: Labelled, vision: Vision) -> None:
-        """Judge one labelled picture."""
+def with_networks(bundle: Bundle, detector: Path | None, classifier: Path | None) -> Bundle:
+    """Return the bundle with other networks of the same layouts, of which its manifest knows no hash."""
+    manifest = bundle.manifest
+    if detector:
+        spec = manifest.detector.model_copy(update={"file": str(detector.absolute())})
+        manifest = manifest.model_copy(update={"detector": spec})
+    if classifier and manifest.classifier:
+        other = manifest.classifier.model_copy(update={"file": str(classifier.absolute())})
+        manifest = manifest.model_copy(update={"classifier": other})
+    return Bundle(bundle.folder, manifest)
+
+
+def sights(picture: Picture, vision: Vision) -> list[Sight]:
+    """Return every person box, with what the classifier says of it."""
+    found = vision.look(picture, wanted=lambda _: False)
+    return [Sight(item.box, item.score, vision.weigh(picture, item.box)) for item in found]
+
+
+def given(case: Labelled, picture: Picture, vision: Vision) -> list[Sight]:
+    """Return the labelled persons as if a perfect detector had found them."""
+    return [Sight(truth.box, 1.0, vision.weigh(picture, truth.box)) for truth in case.persons]
+
+
+def looked_at(labelled: Iterable[Labelled], vision: Vision) -> tuple[list[Case], list[Case]]:
+    """Return what is seen on the pictures, and what the classifier alone says of the labelled persons."""
+    cases, alone = [], []
+    for case in labelled:
         picture = read(case.picture)
-        seen = [person for person in vision.look(picture) if person.score >= vision.sure]
-        self.pictures += 1
-        self.persons += len(case.persons)
-        self.empty += not case.persons
-        self.false_on_empty += not case.persons and any(Wearing.MISSING in it.gear.values() for it in seen)
-        self.extra += sum(all(iou(it.box, truth.box) < 0.3 for truth in case.persons) for it in seen)
-        for truth in case.persons:
-            match = max(seen, key=lambda it: iou(it.box, truth.box), default=None)
-            hit = match is not None and iou(match.box, truth.box) >= MATCH_IOU
-            self.found += hit
-            self._judged("helmet", truth.helmet, match.wears(Gear.HELMET) if match and hit else None)
-            self._judged("vest", truth.vest, match.wears(Gear.VEST) if match and hit else None)
-
-    def _judged(self, gear: str, worn: bool | None, said: Wearing | None) -> None:
-        if worn is not None:
-            cells = self.wearing[gear]
-            cells[worn, said] = cells.get((worn, said), 0) + 1
-
-    def figures(self, gear: str) -> list[str]:
-        """Return precision, recall, false alarms on those who wear it, and the share of unknown."""
-        cells = self.wearing[gear]
-        bare = sum(count for (worn, _), count in cells.items() if not worn)
-        worn = sum(cells.values()) - bare
-        right, wrong = cells.get((False, Wearing.MISSING), 0), cells.get((True, Wearing.MISSING), 0)
-        unknown = sum(count for (_, said), count in cells.items() if said is Wearing.UNKNOWN)
-        shares = ((right, right + wrong), (right, bare), (wrong, worn), (unknown, bare + worn))
-        return [share(part, whole) for part, whole in shares]
+        cases.append(Case(case.source, case.persons, sights(picture, vision)))
+        alone.append(Case(case.source, case.persons, given(case, picture, vision)))
+    return cases, alone
 
 
-def share(part: int, whole: int) -> str:
-    """Return a ratio for people, with its parts."""
-    return f"{part / whole:.3f} ({part}/{whole})" if whole else "-"
-
-
-def read(path: Path) -> Picture:
-    """Read a picture. Raises ValueError when it is none."""
-    picture = cv2.imread(str(path))
-    if picture is None:
-        raise ValueError(f"{path} is not a picture")
-    return np.asarray(picture, np.uint8)
-
-
-def on_data(data: Path, most: int, vision: Vision) -> list[Table]:
-    """Return tables of persons found and of equipment, one row per data set."""
-    tallies: dict[str, Tally] = {}
-    for case in held_out(data, most):
-        tallies.setdefault(case.source, Tally()).take(case, vision)
-    persons = Table("set", "pictures", "persons found", "boxes on nobody", "false alarms on empty", title="Persons")
-    gear = Table("set", "missing", "precision", "recall of all labelled", "false alarm on worn", "unknown")
-    gear.title = "Equipment missing, one picture at a time"
-    for source, tally in sorted(tallies.items()):
-        empty = share(tally.false_on_empty, tally.empty)
-        persons.add_row(source, str(tally.pictures), share(tally.found, tally.persons), str(tally.extra), empty)
-        for name, cells in tally.wearing.items():
-            if cells:
-                gear.add_row(source, name, *tally.figures(name))
-    return [persons, gear]
-
-
-def on_footage(vision: Vision) -> Table:
-    """Return a table of what a camera would report on the demo's clips."""
-    table = Table("clip", "judged", "with no_helmet > 0", "with no_vest > 0", "most persons", title="Demo, with votes")
-    for clip in sorted(FOOTAGE.glob("*.mp4")):
-        counts = play(clip, vision)
-        bare = share(sum(count.missing[Gear.HELMET] > 0 for count in counts), len(counts))
-        plain = share(sum(count.missing[Gear.VEST] > 0 for count in counts), len(counts))
-        table.add_row(clip.name, str(len(counts)), bare, plain, str(max(count.persons for count in counts)))
+def persons(sheet: Sheet, sources: Sequence[str], count: int) -> Table:
+    """Return a table of persons found and boxes on nobody."""
+    columns = (Figure.FOUND, Figure.NOBODY, Figure.STRAY, Figure.EMPTY)
+    table = Table("set", *columns, title=f"Persons on {count} pictures")
+    for source in (*sources, None):
+        table.add_row(source or "all", *(str(sheet.share(figure, source=source)) for figure in columns))
     return table
 
 
-def play(clip: Path, vision: Vision, per_s: float = 5.0) -> list[Count]:
-    """Judge a clip as a camera does, ``per_s`` pictures per second of the clip."""
-    scene = Scene(CameraOptions(source=str(clip)).watched, vision.sure)
-    capture = cv2.VideoCapture(str(clip))
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    counts: list[Count] = []
-    number = 0
-    while True:
-        there, picture = capture.read()
-        if not there:
-            return counts
-        if number % round(rate / per_s) == 0:
-            height, width = picture.shape[:2]
-            found = vision.look(np.asarray(picture, np.uint8))
-            counts.append(scene.judge(found, width, height, number / rate).whole)
-        number += 1
+def gear(sheet: Sheet, sources: Sequence[str], figures: Sequence[Figure], title: str) -> Table:
+    """Return a table of equipment, by set."""
+    table = Table("set", "missing", *figures, title=title)
+    for piece in GOALS:
+        for source in (*sources, None):
+            shares = [sheet.share(figure, piece, source) for figure in figures]
+            if any(share.whole for share in shares):
+                table.add_row(source or "all", piece, *map(str, shares))
+    return table
+
+
+def by_height(sheet: Sheet) -> Table:
+    """Return a table of found and judged, by the person's height in the picture."""
+    table = Table("px", Figure.FOUND, "helmet precision", "helmet recall", "vest precision", "vest recall")
+    table.title = "By height of the person in pixels"
+    for band, end in zip(BANDS, (*BANDS[1:], None), strict=True):
+        cells = [sheet.share(Figure.FOUND, band=band)]
+        cells += [sheet.share(figure, piece, band=band) for piece in GOALS for figure in JUDGED[:2]]
+        table.add_row(f"{band}-{end}" if end else f"{band} and more", *map(str, cells))
+    return table
+
+
+def report(data: Path, bundle: Bundle, vision: Vision) -> list[Table]:
+    """Return the tables of the reporting half at the bundle's thresholds."""
+    labelled = [case for case in held_out(data) if case.half is Half.REPORT]
+    cases, alone = looked_at(labelled, vision)
+    at = thresholds(bundle)
+    sheet, sources = Sheet(cases, at), sorted({case.source for case in cases})
+    return [
+        persons(sheet, sources, len(cases)),
+        gear(sheet, sources, JUDGED, "Equipment, one picture at a time; recall of all labelled"),
+        gear(sheet, sources, LOST, "Why missing equipment was not told"),
+        gear(Sheet(alone, at), sources, JUDGED, "Classifier alone, on the labelled boxes"),
+        by_height(sheet),
+    ]
+
+
+def chosen(data: Path, vision: Vision) -> list[Table]:
+    """Return what each person threshold would give on the choosing half, and the limits that hold the goals there."""
+    vision.tune(min(SURES), None, None)
+    cases, _ = looked_at((case for case in held_out(data) if case.half is Half.CHOOSE), vision)
+    table = Table("sure", "found", "on nobody", "empty", "below", "precision", "recall", "false alarm")
+    table.title = f"Choosing half, {len(cases)} pictures; helmet and vest"
+    for sure in SURES:
+        at = choose(cases, sure)
+        sheet = Sheet(cases, at)
+        cells = [f"{sheet.share(Figure.FOUND).value:.3f}", f"{sheet.share(Figure.NOBODY).value:.3f}"]
+        cells.append(f"{sheet.share(Figure.EMPTY).value:.3f}")
+        cells.append(" ".join(f"{at.missing[piece]:.2f}" for piece in GOALS))
+        for figure in JUDGED[:3]:
+            cells.append(" ".join(f"{sheet.share(figure, piece).value:.3f}" for piece in GOALS))
+        table.add_row(f"{sure:.2f}", *cells)
+    return [table]
+
+
+def emptiness(data: Path | None, folders: Sequence[Path], vision: Vision) -> list[Table]:
+    """Return what a camera would report, with votes, of scenes that show nobody."""
+    clips = [watch("empty.mp4", clip(FOOTAGE / "empty.mp4"), vision)]
+    stills: list[Watched] = []
+    if data:
+        parts = empty_parts(data / "clips" / "one-by-one-person-detection.mp4")
+        clips += [watch(name, pictures, vision) for name, pictures in parts]
+        nobody = [case.picture for case in held_out(data) if case.half is Half.REPORT and not case.persons]
+        stills = [watch(path.name, still(read(path)), vision) for path in nobody]
+    for name, pictures in empty_scenes(folders):
+        clips.append(watch(name, pictures, vision))
+    table = Table("shown", "scenes", "minutes", "with persons", "with alarms", "alarms per hour, 95 % at most")
+    table.title = "Nobody there, with votes"
+    for name, scenes in (("clips", clips), ("still pictures, 3 s each", stills)):
+        if scenes:
+            table.add_row(name, *_rates(scenes))
+    loud = Table("scene", "persons turned up", "alarms", title="Where somebody was seen")
+    for scene in (scene for scene in (*clips, *stills) if scene.persons):
+        loud.add_row(scene.name, str(scene.persons), str(scene.alarms))
+    return [table, loud] if loud.rows else [table]
+
+
+def _rates(scenes: Sequence[Watched]) -> list[str]:
+    hours = sum(scene.seconds for scene in scenes) / 3600
+    people, alarmed = (sum(bool(number) for number in counts) for counts in _events(scenes))
+    bound = most_per_hour(sum(scene.alarms for scene in scenes), hours)
+    return [str(len(scenes)), f"{hours * 60:.1f}", str(people), str(alarmed), f"{bound:.0f}"]
+
+
+def _events(scenes: Sequence[Watched]) -> tuple[list[int], list[int]]:
+    return [scene.persons for scene in scenes], [scene.alarms for scene in scenes]
+
+
+def demo(vision: Vision) -> Table:
+    """Return a table of what a camera would report of the demo's people."""
+    table = Table("clip", "judged", "with no_helmet > 0", "with no_vest > 0", "most persons", title="Demo, with votes")
+    counts = watch("yard.mp4", clip(FOOTAGE / "yard.mp4"), vision).counts
+    bare, plain = (sum(count.missing[piece] > 0 for count in counts) for piece in (Gear.HELMET, Gear.VEST))
+    table.add_row("yard.mp4", str(len(counts)), str(bare), str(plain), str(max(count.persons for count in counts)))
+    return table
 
 
 def main() -> int:
     """Print the tables; 1 when a golden case fails."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with data/split.json, pictures and YOLO labels")
-    parser.add_argument("--most", type=int, default=400, help="pictures at most, taken evenly (default 400)")
+    parser.add_argument("--bundle", type=Path, default=BUNDLED / "ppe", help="default: the shipped one")
+    parser.add_argument("--detector", type=Path, help="this ONNX file in place of the bundle's")
+    parser.add_argument("--classifier", type=Path, help="this ONNX file in place of the bundle's")
+    parser.add_argument("--choose", action="store_true", help="show thresholds on the choosing half instead")
+    parser.add_argument("--empty", type=Path, nargs="*", default=[], help="folders of pictures and clips of nobody")
     options = parser.parse_args()
     if options.data and not (options.data / "data/split.json").is_file():
         parser.error(f"{options.data} holds no data/split.json; name a folder such as ../shared/ppe, or leave it out")
+    if options.choose and not options.data:
+        parser.error("--choose needs --data")
     console = Console(width=150)
-    bundle = load_bundle(BUNDLED / "ppe")
+    bundle = with_networks(load_bundle(options.bundle), options.detector, options.classifier)
     vision = Vision(bundle)
     faults = golden_faults(bundle, vision)
     console.print(f"{bundle.title}: {len(bundle.manifest.golden)} golden cases, {len(faults)} wrong {faults or ''}")
-    if options.data:
-        for table in on_data(options.data, options.most, vision):
-            console.print(table)
-    console.print(on_footage(vision))
+    for table in _tables(options, bundle, vision):
+        console.print(table)
     return 1 if faults else 0
+
+
+def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list[Table]:
+    if options.choose:
+        return chosen(options.data, vision)
+    tables = report(options.data, bundle, vision) if options.data else []
+    return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,18 @@
-"""Reads the labelled pictures of the two public PPE sets: persons, and whose helmet and vest is whose."""
+"""Reads the labelled pictures of the two public PPE sets: persons, and whose helmet and vest is whose.
+
+``python -m tools.labels FOLDER`` lists those to train on, for models/training, which has an environment of its own.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 
@@ -22,11 +29,19 @@ class Truth:
     vest: bool | None
 
 
+class Half(StrEnum):
+    """What a held-out picture is for: thresholds are chosen on one half, and figures are reported of the other."""
+
+    CHOOSE = "choose"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A picture of a data set."""
 
     source: str
+    half: Half
     picture: Path
     persons: Sequence[Truth]
 
@@ -48,16 +63,48 @@ Item = tuple[int, Box]
 Distance = Callable[[Box, Box], float | None]
 
 
-def held_out(data: Path, most: int) -> Iterator[Labelled]:
-    """Yield the held-out pictures under ``data``, at most ``most``, taken evenly. Raises OSError without them."""
-    names: list[str] = json.loads((data / "data/split.json").read_text())["held"]
-    step = max(1, -(-len(names) // most))
-    for name in names[::step]:
+def held_out(data: Path) -> Iterator[Labelled]:
+    """Yield the held-out pictures under ``data``. Raises OSError without them."""
+    split: dict[str, list[str]] = json.loads((data / "data/split.json").read_text())
+    for name in unseen(split["held"], split["train"]):
         path = data / name
-        yield Labelled(path.parts[-4], path, _persons(path, SETS[path.parts[-4]]))
+        yield Labelled(path.parts[-4], half_of(name), path, persons_of(path, SETS[path.parts[-4]]))
 
 
-def _persons(path: Path, classes: Classes) -> list[Truth]:
+def trained_on(data: Path) -> list[Path]:
+    """Return the training pictures under ``data``, but none that is an augmentation of a held-out one."""
+    split: dict[str, list[str]] = json.loads((data / "data/split.json").read_text())
+    held = {origin_of(name) for name in split["held"]}
+    return [data / name for name in dict.fromkeys(split["train"]) if origin_of(name) not in held]
+
+
+def unseen(held: Sequence[str], trained: Sequence[str]) -> list[str]:
+    """Return one augmentation of each held-out source picture of which none was trained on."""
+    known = {origin_of(name) for name in trained}
+    first: dict[str, str] = {}
+    for name in held:
+        first.setdefault(origin_of(name), name)
+    return [name for origin, name in first.items() if origin not in known]
+
+
+def origin_of(name: str) -> str:
+    """Return what all augmentations of one source picture have in common."""
+    path = Path(name)
+    return f"{path.parts[-4]}/{path.name.split('.rf.')[0]}"
+
+
+def scene_of(name: str) -> str:
+    """Return what all pictures of one video have in common; a picture that is of none is a scene of its own."""
+    return re.sub(r"(_(?:mp4|mov))-\d+_", r"\1", origin_of(name), flags=re.IGNORECASE)
+
+
+def half_of(name: str) -> Half:
+    """Return the half that a picture's scene belongs to, for ever: it is told from the name alone."""
+    return Half.REPORT if crc32(scene_of(name).encode()) % 2 else Half.CHOOSE
+
+
+def persons_of(path: Path, classes: Classes) -> list[Truth]:
+    """Read the persons of a picture from the label file beside it; without one nobody is on it. Raises OSError."""
     items = list(_items(path))
     persons = [box for kind, box in items if kind == classes.person]
     heads = _owners(persons, [item for item in items if item[0] in classes.heads], _head_distance)
@@ -79,7 +126,7 @@ def _items(path: Path) -> Iterator[Item]:
         raise OSError(f"{path} is not a picture")
     height, width = picture.shape[:2]
     labels = path.parent.parent / "labels" / f"{path.stem}.txt"
-    for line in labels.read_text().splitlines():
+    for line in labels.read_text().splitlines() if labels.exists() else ():
         kind, *numbers = (float(word) for word in line.split())
         if len(numbers) == 4:
             x, y, w, h = numbers
@@ -123,3 +170,18 @@ def _vest_distance(person: Box, vest: Box) -> float | None:
     (x, y), (px, _) = vest.centre, person.centre
     aside, off = abs(x - px) / person.width, abs(y - person.top - 0.4 * person.height) / person.height
     return aside + off - 0.5 * vest.area / person.area
+
+
+def main() -> None:
+    """List everybody on the training pictures, as JSON."""
+    listed = [
+        {"source": path.parts[-4], "picture": str(path.absolute()), **asdict(person.box)}
+        | {"helmet": person.helmet, "vest": person.vest}
+        for path in trained_on(Path(sys.argv[1]))
+        for person in persons_of(path, SETS[path.parts[-4]])
+    ]
+    json.dump(listed, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -200,3 +200,16 @@ class Wearing(nn.Module):
         whole = functional.silu(self.g(known[FAR].mean((2, 3))))
         helmet = self.fh(torch.cat([looked[:, 0], whole], 1))
         return torch.cat([helmet, self.fv(torch.cat([looked[:, 1], whole], 1))], 1), looks
+
+
+class Judged(nn.Module):
+    """What is exported of a classifier: layout ``crop_probabilities``, and where it looked."""
+
+    def __init__(self, wearing: Wearing) -> None:
+        super().__init__()
+        self._wearing = wearing
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities of worn, and the maps."""
+        logits, looks = self._wearing(x)
+        return logits.sigmoid(), looks.softmax(2)
