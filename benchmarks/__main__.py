@@ -30,6 +30,8 @@ ALL = (
     "idle",
     "latency",
     "kill_campaign",
+    "power_cut",
+    "io_faults",
 )
 OUT = Path("build/bench.json")
 

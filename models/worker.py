@@ -39,7 +39,6 @@ from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
-from models.settling import Settling
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
@@ -62,7 +61,6 @@ class Worker:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
-        self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
@@ -187,7 +185,7 @@ class Worker:
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
-            unsettled=self._settling.look(frame.taken_s),
+            unsettled=judgement.unsettled,
             took_ms=took_ms,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
