@@ -55,7 +55,7 @@ LayoutName = Literal[
 
 
 class VariantSpec(Options):
-    """The same detector in another precision, with the same input and outputs; used where rehearsing found it better."""
+    """The same detector in another precision, same input and outputs; used where rehearsing found it better."""
 
     file: FileName
     precision: Literal["int8"]
@@ -82,7 +82,7 @@ class DetectorSpec(InputSpec):
         """Return it with the file of a precision in place of its own. Raises KeyError when there is none."""
         if precision == FULL:
             return self
-        files = {variant.precision: variant.file for variant in self.variants}
+        files: dict[str, str] = {variant.precision: variant.file for variant in self.variants}
         return self.model_copy(update={"file": files[precision]})
 
     @property

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +15,17 @@ from agent.core.model import PointInfo
 from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
 from models.bundle import offered_by
+from models.enginebook import EngineBook
+from models.engines import Chosen
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
+from models.starting import Starter
 from models.trust.faults import WORDS, Effect
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Report
+from models.wire import Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
-_ROOT = Path(__file__).parent.parent
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
@@ -86,6 +85,9 @@ class CameraDriver:
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
         self._swapping = asyncio.Lock()
+        self._starter = Starter(camera, EngineBook(options.engines), clock)
+        self.chosen = Chosen()
+        """What runs the networks of the worker at work."""
         self.vitals = Vitals()
 
     @property
@@ -95,12 +97,12 @@ class CameraDriver:
 
     async def connect(self) -> Session:
         """Start a worker and wait until its model is loaded. Raises NotConnected."""
-        session = await self._open(self._options, self._keep)
+        if self._live is not None:
+            self._starter.ended()
         try:
-            await session.ready()
+            session, self.chosen = await self._open(self._options, self._keep)
         except BaseException:
             self.vitals.failed_starts += 1
-            await session.close()
             raise
         self.vitals.starts += 1
         session.reports = self.vitals.note
@@ -128,9 +130,11 @@ class CameraDriver:
             if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
                 await self.restart(bundle)
                 return
-            new = await self._open(options, _forget)
             try:
-                await new.ready()
+                new, chosen = await self._open(options, _forget)
+            except NotConnected as error:
+                raise Refused(f"the new worker: {error}") from error
+            try:
                 await new.follow_up(old)
                 if old.is_keeping:
                     raise NotConnected("the evidence of an alarm is being kept; try again when it is")
@@ -140,7 +144,7 @@ class CameraDriver:
                 raise Refused(f"the new worker: {error}") from error
             else:
                 old.exchange(new)
-                self._options, self.vitals = options, Vitals(starts=1)
+                self._options, self.chosen, self.vitals = options, chosen, Vitals(starts=1)
                 old.reports = self.vitals.note
             finally:
                 await new.end()
@@ -159,10 +163,16 @@ class CameraDriver:
             raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
         return self._options.model_copy(update={"model": str(bundle)})
 
-    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> CameraSession:
-        process = await _start(options, self._camera)
+    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> tuple[CameraSession, Chosen]:
         limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
-        return CameraSession(process, self._facts, self._camera, *limits)
+        return await self._starter.start(
+            options, lambda process: CameraSession(process, self._facts, self._camera, *limits)
+        )
+
+    @property
+    def engine(self) -> str:
+        """What its worker would run on if it began now; asks the disk."""
+        return str(self._starter.best(self._options).engine)
 
     async def prove(self) -> Sighting:
         """Have the live worker judge a golden picture. Raises NotConnected."""
@@ -201,31 +211,6 @@ class CameraDriver:
             description=_WORDS[fact],
             stale_after_s=stale_s,
         )
-
-
-async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Process:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "models.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=_ROOT,
-            limit=LONGEST_LINE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-    order = {
-        "parent": os.getpid(),
-        "camera": options.model_dump(mode="json", exclude_unset=True),
-        "memory": str(options.state / f"{camera}.json") if options.state else "",
-    }
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    return process
 
 
 def _forget(jpeg: bytes | None) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from models.bundle import FULL
 from models.providers import AUTO, PACKAGES, Provider
@@ -88,3 +89,21 @@ def _missed(wanted: str, got: Provider, tried: Sequence[Tried]) -> list[str]:
     if wanted in (AUTO, got) or any(each.engine.provider == wanted for each in tried):
         return []
     return [f"{wanted} was not tried; install {PACKAGES[Provider(wanted)]} (docs/accelerators.md)"]
+
+
+def engine_of(saved: Mapping[str, Any]) -> Engine:
+    """Return what ``asdict`` made of one; SAFE of nothing. Raises KeyError or ValueError for anything else."""
+    return Engine(Provider(saved["provider"]), str(saved["precision"])) if saved else SAFE
+
+
+def tried_of(saved: Sequence[Mapping[str, Any]]) -> tuple[Tried, ...]:
+    """Return what ``asdict`` made of some. Raises KeyError, TypeError or ValueError for anything else."""
+    return tuple(
+        Tried(
+            engine_of(each["engine"]),
+            float(each["look_ms"]),
+            float(each["alike"]),
+            str(each["fault"]),
+        )
+        for each in saved
+    )

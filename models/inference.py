@@ -82,7 +82,7 @@ class Vision:
 
     def __init__(self, bundle: Bundle, engine: Engine = SAFE, cache: Path | None = None) -> None:
         """Load the networks for an engine; raises NotOpened when it takes none of them."""
-        manifest = bundle.manifest
+        manifest, self.engine = bundle.manifest, engine
         self.title = bundle.title
         self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure

@@ -14,6 +14,7 @@ from agent.core.document import suggestion
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
+from models.providers import installed, pin_fault
 from models.redaction import redact
 from models.trust.faults import Effect, PictureFault, effects_of
 from models.vocabulary import Gear, Thing
@@ -124,6 +125,9 @@ class CameraOptions(DeviceOptions):
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
     mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
+    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = Field(
+        default="auto", description="what the networks run on; auto: the best that gives the same answers"
+    )
     fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
@@ -178,6 +182,14 @@ class CameraOptions(DeviceOptions):
         if not (path / "manifest.yaml").is_file():
             raise ValueError(f"{model!r} is not a model bundle: it has no file manifest.yaml")
         return str(path)
+
+    @field_validator("provider")
+    @classmethod
+    def _provider(cls, provider: str) -> str:
+        fault = pin_fault(provider, installed())
+        if fault:
+            raise ValueError(fault)
+        return provider
 
     @field_validator("zones")
     @classmethod
@@ -254,6 +266,11 @@ class CameraOptions(DeviceOptions):
     def bundle(self) -> Path:
         """The folder of the model."""
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
+
+    @property
+    def engines(self) -> Path | None:
+        """Where it is kept what was tried on this machine, and what providers compile; see models.enginebook."""
+        return self.state.parent / "models" / "engines" if self.state else None
 
     @property
     def effects(self) -> dict[PictureFault, Effect]:
