@@ -224,11 +224,21 @@ class Bundle:
 
 def offered_by(folder: Path) -> Offer | None:
     """Return what the bundle says that it can judge; None when its manifest is not sound (its worker tells why)."""
+    manifest = _manifest(folder)
+    return manifest.offers if manifest else None
+
+
+def has_variants(folder: Path) -> bool:
+    """Tell whether a bundle holds its detector in more than one precision; not when its manifest is not sound."""
+    manifest = _manifest(folder)
+    return manifest is not None and bool(manifest.detector.variants)
+
+
+def _manifest(folder: Path) -> Manifest | None:
     try:
-        manifest, _ = Document.load(folder / "manifest.yaml").read(Manifest)
+        return Document.load(folder / "manifest.yaml").read(Manifest)[0]
     except ConfigError:
         return None
-    return manifest.offers if manifest else None
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -169,10 +169,9 @@ class CameraDriver:
             options, lambda process: CameraSession(process, self._facts, self._camera, *limits)
         )
 
-    @property
-    def engine(self) -> str:
-        """What its worker would run on if it began now; asks the disk."""
-        return str(self._starter.best(self._options).engine)
+    def best(self) -> Chosen:
+        """Return what its worker would run on if it began now; asks the disk."""
+        return self._starter.best(self._options)
 
     async def prove(self) -> Sighting:
         """Have the live worker judge a golden picture. Raises NotConnected."""

@@ -61,7 +61,7 @@ def choose(tried: Sequence[Tried], wanted: str = AUTO) -> Chosen:
         own = [each for each in tried if each.engine.provider is provider]
         fit = [each for each in own if not complaint(each, safe)]
         if not fit:
-            faults += [f"{each.engine}: {complaint(each, safe)}" for each in own if each.engine.precision == FULL]
+            faults += [f"{each.engine}: {complaint(each, safe)}" for each in own]
             continue
         return Chosen(_worth(fit), "; ".join([*_missed(wanted, provider, tried), *faults]))
     return Chosen(SAFE, "; ".join([*_missed(wanted, Provider.CPU, tried), *faults]))

@@ -32,7 +32,9 @@ def list_(socket: Socket = None, as_json: AsJson = False) -> None:
         return
     for row in found["cameras"]:
         left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
-        print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {row['latency_ms']:g} ms{left}")
+        why = f" ({row['engine_reason']})" if row["engine_reason"] else ""
+        runs = f"{row['latency_ms']:g} ms on {row['engine']}{why}"
+        print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {runs}{left}")
     print(f"kept: {', '.join(found['kept']) or 'none'}")
 
 

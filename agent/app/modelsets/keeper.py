@@ -14,6 +14,7 @@ import structlog
 
 from agent.app.modelsets.probation import Before, Probation, complaint
 from agent.app.modelsets.store import Choice, ModelStore, key_of
+from agent.app.modelsets.tuning import Tunable, Tuning
 from agent.core.errors import ConfigError, NotConnected, Refused
 from agent.core.model import EventDraft, Lane, Operator
 from agent.core.ports import Clock, Recorder
@@ -32,7 +33,7 @@ ITSELF = Operator("", "gateway")
 Outcome = dict[str, Any]
 
 
-class Swappable(Protocol):
+class Swappable(Tunable, Protocol):
     """A camera's driver as the keeper sees it; see ``models.camera.CameraDriver``."""
 
     vitals: Vitals
@@ -73,6 +74,7 @@ class ModelSets:
         self._choices: dict[str, Choice] = {}
         self._hashes: dict[str, str] = {}
         self._lock = asyncio.Lock()
+        self.tuning = Tuning(cameras, store.folder / "engines", journal, clock, self._renew)
 
     async def prepare(self) -> None:
         """Let each camera start with the model that was confirmed last and is still whole."""
@@ -106,6 +108,7 @@ class ModelSets:
                 "previous": list(self._choice(name).stack[:-1]),
                 "probation_s": round(self.probations[name].ends_s - now_s, 1) if name in self.probations else None,
                 "latency_ms": round(camera.vitals.latency_ms, 1),
+                **self.tuning.row(name),
             }
             for name, camera in self._cameras.items()
         ]
@@ -169,6 +172,7 @@ class ModelSets:
             kept = await asyncio.to_thread(self._store.keep, staged)
         except (ValueError, OSError) as error:
             return None, str(error)
+        await self.tuning.note(kept, tried.tried)
         self._tell("staged", camera, key_of(staged), operator)
         return Bundle(kept, staged.manifest), ""
 
@@ -182,6 +186,18 @@ class ModelSets:
         now = self._clock.now()
         self.probations[camera] = Probation(key, before, now, now.mono_s + self._probation_s)
         return self._tell("activated", camera, key, operator, previous=before.key)
+
+    async def _renew(self, camera: str) -> bool:
+        """Let a camera go on with the same model on a better engine, unless an alarm or a probation stands."""
+        async with self._lock:
+            driver = self._cameras[camera]
+            if self._refusal(camera, force=False):
+                return False
+            try:
+                await driver.swap(driver.bundle)
+            except Refused as error:  # it will begin with it the next time that it begins
+                log.warning("a camera cannot go over to a better engine now", camera=camera, reason=str(error))
+            return True
 
     async def _watch(self, camera: str) -> None:
         driver, probation = self._cameras[camera], self.probations.get(camera)
