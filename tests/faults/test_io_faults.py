@@ -9,7 +9,7 @@ from tests.faults.io_faults import CALLS, ERRORS, Fault, faults, suffer
 KNOWN = (
     Fault("fdatasync", "EIO", 18, 19),  # the log keeps a transaction whose flush failed: it was written twice
     Fault("fdatasync", "ENOSPC", 16, 20),  # and it came back three times
-    Fault("pwrite64", "ENOSPC", 60, 90),
+    Fault("pwrite64", "ENOSPC", 60, 66),
     Fault("openat", "EIO", 3, 5),
     Fault("unlink", "EIO", 1, 3),
     Fault("ftruncate", "EIO", 1, 2),
