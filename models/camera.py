@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from agent.core.errors import NotConnected, Refused
@@ -21,11 +19,16 @@ from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.starting import Starter
 from models.trust.faults import WORDS, Effect
+from models.vitals import Vitals
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import Report
+from models.wire import Ready, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
+SHADOW_FPS = 2.0
+"""Pictures a second of a model in shadow: enough to follow people, less than half of what a camera costs."""
+_SHADOW_NICE = 19
+"""Alarms come before cameras, and cameras before models that are only tried."""
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
@@ -50,29 +53,8 @@ _WORDS: dict[str, str] = {
 _UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
 
 
-@dataclass
-class Vitals:
-    """How the model in use fares. ``persons`` is their sum over the ``judged`` pictures."""
-
-    starts: int = 0
-    failed_starts: int = 0
-    judged: int = 0
-    persons: int = 0
-    faults: int = 0
-    took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=200))
-
-    def note(self, report: Report) -> None:
-        """Count a report in; a blind camera says nothing of its model."""
-        self.faults += report.model_fault
-        if report.whole is not None:
-            self.judged += 1
-            self.persons += int(report.whole["persons"])
-            self.took_ms.append(report.took_ms)
-
-    @property
-    def latency_ms(self) -> float:
-        """The median of the last pictures, 0 without any."""
-        return median(self.took_ms) if self.took_ms else 0.0
+def _ignore_session(session: CameraSession) -> None:
+    del session
 
 
 class CameraDriver:
@@ -84,11 +66,17 @@ class CameraDriver:
         self._faults = [fault for fault, effect in options.effects.items() if effect is not Effect.IGNORE]
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
+        self._next: CameraSession | None = None
+        """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
         self._starter = Starter(camera, EngineBook(options.engines), clock)
         self.chosen = Chosen()
         """What runs the networks of the worker at work."""
         self.vitals = Vitals()
+        self.watcher: Callable[[Report], None] = _ignore
+        """Is told, too, what the model at work reports."""
+        self.model: Ready | None = None
+        """What the last worker said of its model; None until one was loaded."""
 
     @property
     def points(self) -> Sequence[PointInfo]:
@@ -103,9 +91,11 @@ class CameraDriver:
             session, self.chosen = await self._open(self._options, self._keep)
         except BaseException:
             self.vitals.failed_starts += 1
+            self._keep(None)
             raise
         self.vitals.starts += 1
-        session.reports = self.vitals.note
+        self.model = session.model
+        session.reports = self._note
         self._live = session
         return session
 
@@ -131,8 +121,9 @@ class CameraDriver:
                 await self.restart(bundle)
                 return
             try:
-                new, chosen = await self._open(options, _forget)
+                new, chosen = await self._open(options, _forget, made=self._expect)
             except NotConnected as error:
+                self._next = None
                 raise Refused(f"the new worker: {error}") from error
             try:
                 await new.follow_up(old)
@@ -144,10 +135,25 @@ class CameraDriver:
                 raise Refused(f"the new worker: {error}") from error
             else:
                 old.exchange(new)
-                self._options, self.chosen, self.vitals = options, chosen, Vitals(starts=1)
-                old.reports = self.vitals.note
+                self._options, self.chosen, self.model = options, chosen, old.model
+                self.vitals = Vitals(starts=1)
             finally:
+                self._next = None
                 await new.end()
+
+    async def open_shadow(self, bundle: Path, keep: Callable[[bytes | None], None]) -> CameraSession:
+        """Start a second worker that looks through this camera with another model, seldom and with least priority.
+
+        ``keep`` is given its pictures, heads pixelated. What it sees goes nowhere but to its session. Raises Refused.
+        """
+        if self._options.usb_index is not None:
+            raise Refused("a USB camera can be opened once only: no second model can look through it")
+        pace = {"fps": min(self._options.fps, SHADOW_FPS), "privacy": "heads", "state": None}
+        try:
+            session, _ = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
+        except NotConnected as error:
+            raise Refused(f"the second worker: {error}") from error
+        return session
 
     async def restart(self, bundle: Path) -> None:
         """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
@@ -163,11 +169,22 @@ class CameraDriver:
             raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
         return self._options.model_copy(update={"model": str(bundle)})
 
-    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> tuple[CameraSession, Chosen]:
+    async def _open(
+        self,
+        options: CameraOptions,
+        keep: Callable[[bytes | None], None],
+        nice: int | None = None,
+        made: Callable[[CameraSession], None] = _ignore_session,
+    ) -> tuple[CameraSession, Chosen]:
+        """Start a worker; ``made`` is given its session before its model is loaded. Raises NotConnected."""
         limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
-        return await self._starter.start(
-            options, lambda process: CameraSession(process, self._facts, self._camera, *limits)
-        )
+
+        def make(process: asyncio.subprocess.Process) -> CameraSession:
+            session = CameraSession(process, self._facts, self._camera, *limits)
+            made(session)
+            return session
+
+        return await self._starter.start(options, make, nice)
 
     def best(self) -> Chosen:
         """Return what its worker would run on if it began now; asks the disk."""
@@ -192,10 +209,20 @@ class CameraDriver:
         if self._live is None:
             raise NotConnected("the vision worker does not run")
         self._live.accept()
+        if self._next is not None:  # it began with the view before, and would remember that one for good
+            with suppress(NotConnected):  # then it is not taken
+                self._next.accept()
 
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
+
+    def _expect(self, session: CameraSession) -> None:
+        self._next = session
+
+    def _note(self, report: Report) -> None:
+        self.vitals.note(report)
+        self.watcher(report)
 
     def _keep(self, jpeg: bytes | None) -> None:
         self._picture = jpeg
@@ -210,6 +237,10 @@ class CameraDriver:
             description=_WORDS[fact],
             stale_after_s=stale_s,
         )
+
+
+def _ignore(report: Report) -> None:
+    del report
 
 
 def _forget(jpeg: bytes | None) -> None:

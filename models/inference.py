@@ -21,6 +21,7 @@ from models.opening import SAFE, Engine, Session
 from models.opening import open_session as open_session
 from models.running import ModelFault, Network
 from models.vocabulary import Gear, Meaning, Thing
+from models.wire import Ready
 
 _EDGE_PX = 2.0
 _LEAST_WIDTH_PX = 8.0
@@ -83,13 +84,14 @@ class Vision:
     def __init__(self, bundle: Bundle, engine: Engine = SAFE, cache: Path | None = None) -> None:
         """Load the networks for an engine; raises NotOpened when it takes none of them."""
         manifest, self.engine = bundle.manifest, engine
-        self.title = bundle.title
         self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure
         spec = manifest.classifier
         self._boxed = manifest.offers.gear - frozenset(spec.classes if spec else ())
         found = manifest.detector.in_precision(engine.precision)
         detector = open_session(str(bundle.path(found.file)), engine.provider, cache)
+        runs = (engine.precision, str(engine.provider))
+        self.ready = Ready(manifest.name, manifest.version, bundle.digest(), *runs)
         self._detect = Detector(detector, found, self._boxed)
         self._classify = (
             Classifier(open_session(str(bundle.path(spec.file)), engine.provider, cache), spec) if spec else None

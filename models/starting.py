@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -47,20 +48,23 @@ class Starter:
         tried = self.book.read(options.bundle)
         return choose(tried, options.provider) if tried else Chosen()
 
-    async def start(self, options: CameraOptions, make: Make) -> tuple[CameraSession, Chosen]:
-        """Return a worker whose model is loaded, and what runs it. Raises NotConnected when not even SAFE does."""
+    async def start(self, options: CameraOptions, make: Make, nice: int | None = None) -> tuple[CameraSession, Chosen]:
+        """Return a worker whose model is loaded, and what runs it. Raises NotConnected when not even SAFE does.
+
+        ``nice`` is its priority, by default that of cameras.
+        """
         chosen = self.best(options)
         if chosen.engine != SAFE and self._early >= MOST_EARLY_DEATHS:
             chosen = self._give_up(
                 options, chosen, f"its worker died {MOST_EARLY_DEATHS} times, each time soon after its start"
             )
         if chosen.engine == SAFE:
-            return await self._ready(options, make, chosen), chosen
+            return await self._ready(options, make, chosen, nice), chosen
         try:
-            session = await self._ready(options, make, chosen)
+            session = await self._ready(options, make, chosen, nice)
         except NotConnected as error:
             safe = Chosen(SAFE, f"{chosen.engine}: {error}")
-            session = await self._ready(options, make, safe)  # where this fails, too, the engine is not to blame
+            session = await self._ready(options, make, safe, nice)  # where this fails, too, the engine is not to blame
             self._give_up(options, chosen, str(error))
             return session, safe
         self._ready_s = self._clock.now().mono_s
@@ -77,16 +81,16 @@ class Starter:
         log.warning("engine given up", camera=self._camera, reason=reason, goes_on_with=str(SAFE))
         return Chosen(SAFE, reason)
 
-    async def _ready(self, options: CameraOptions, make: Make, chosen: Chosen) -> CameraSession:
-        session = make(await self._process(options, chosen))
+    async def _ready(self, options: CameraOptions, make: Make, chosen: Chosen, nice: int | None) -> CameraSession:
+        session = make(await self._process(options, chosen, nice))
         try:
             await session.ready()
         except BaseException:
-            await session.close()
+            await session.end()
             raise
         return session
 
-    async def _process(self, options: CameraOptions, chosen: Chosen) -> asyncio.subprocess.Process:
+    async def _process(self, options: CameraOptions, chosen: Chosen, nice: int | None) -> asyncio.subprocess.Process:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -101,13 +105,15 @@ class Starter:
             )
         except OSError as error:
             raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-        order = {
+        order: dict[str, Any] = {
             "parent": os.getpid(),
             "camera": options.model_dump(mode="json", exclude_unset=True),
             "memory": str(options.state / f"{self._camera}.json") if options.state else "",
             "engine": asdict(chosen.engine),
             "cache": str(self.book.folder) if self.book.folder else "",
         }
+        if nice is not None:
+            order["nice"] = nice
         assert process.stdin is not None
         process.stdin.write(json.dumps(order).encode() + b"\n")
         return process

@@ -3,7 +3,7 @@
 python -m training.quantise --data DATA --bundle models/ppe [--detector build/detector.onnx]
 
 Needs no torch. What stays in full precision: the first convolutions, whose few channels spread too far for eight bits,
-and everything from the last convolution of each branch on, where boxes and scores are made.
+and the heads, which make boxes and scores and cost little.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .data import training_part
 
 FULL, SMALL = "detector.onnx", "detector.int8.onnx"
 PICTURES, CHECKED = 100, 60
-FIRST_CONVOLUTIONS = 3
+FIRST_CONVOLUTIONS, LAST_CONVOLUTIONS = 3, 30
 LEAST_BEFORE_SILU = -6.0
 """SiLU makes next to nothing of what is below: the 256 steps are better spent on what is above."""
 PAD = 114
@@ -94,7 +94,7 @@ def quantise(source: Path, out: Path, paths: list[Path]) -> None:
             activation_qType=QuantType.QUInt8,
             tensors_range=ranges,
             nodes_to_quantize=[],
-            nodes_to_exclude=sorted({*beginning(model), *ending(model)}),
+            nodes_to_exclude=sorted({*both_ends(model), *ending(model)}),
             op_types_to_quantize=sorted({*QLinearOpsRegistry, *QDQRegistry}),
             extra_options={},
         )
@@ -113,11 +113,12 @@ def narrowed(model: onnx.ModelProto, found: TensorsData) -> dict[str, TensorData
     return ranges
 
 
-def beginning(model: onnx.ModelProto) -> list[str]:
-    """Name the nodes before the first convolution that is made smaller."""
+def both_ends(model: onnx.ModelProto) -> list[str]:
+    """Name the nodes before the first convolution that is made smaller, and from the first that is not any more."""
     names = [node.name for node in model.graph.node]
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
-    return [name for name in names[: names.index(convolutions[FIRST_CONVOLUTIONS])] if name]
+    first, last = (names.index(convolutions[at]) for at in (FIRST_CONVOLUTIONS, -LAST_CONVOLUTIONS))
+    return [name for name in (*names[:first], *names[last:]) if name]
 
 
 def ending(model: onnx.ModelProto) -> set[str]:

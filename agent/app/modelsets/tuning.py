@@ -12,8 +12,6 @@ from typing import Any, Protocol
 
 import structlog
 
-from agent.core.model import EventDraft, Lane
-from agent.core.ports import Clock, Recorder
 from models.bundle import has_variants
 from models.enginebook import EngineBook
 from models.engines import Chosen, Tried
@@ -41,18 +39,19 @@ class Tunable(Protocol):
 
 
 class Tuning:
-    """``renew`` begins a camera's worker anew beside the old one; False when this is not the time for it."""
+    """``renew`` begins a camera's worker anew beside the old one; False when this is not the time for it.
+
+    ``tell`` is given what a camera runs on when that changes.
+    """
 
     def __init__(
         self,
         cameras: Mapping[str, Tunable],
         folder: Path,
-        journal: Recorder,
-        clock: Clock,
+        tell: Callable[[str, Chosen], None],
         renew: Callable[[str], Awaitable[bool]],
     ) -> None:
-        self._cameras, self._book, self._renew = cameras, EngineBook(folder), renew
-        self._journal, self._clock = journal, clock
+        self._cameras, self._book, self._tell, self._renew = cameras, EngineBook(folder), tell, renew
         self._seen: set[Path] = set()
         self._moved: set[tuple[str, Path]] = set()
         self._told = {name: Chosen() for name in cameras}
@@ -92,7 +91,7 @@ class Tuning:
         best = await asyncio.to_thread(camera.best)
         if best.engine != camera.chosen.engine and (name, bundle) not in self._moved and await self._renew(name):
             self._moved.add((name, bundle))
-        self._tell(name, best if best.engine == camera.chosen.engine else camera.chosen)
+        self._notice(name, best if best.engine == camera.chosen.engine else camera.chosen)
 
     async def _try(self, bundle: Path) -> None:
         self._seen.add(bundle)
@@ -104,21 +103,7 @@ class Tuning:
         else:
             await self.note(bundle, done.tried)
 
-    def _tell(self, name: str, chosen: Chosen) -> None:
-        if chosen == self._told[name]:
-            return
-        self._told[name] = chosen
-        data = {
-            "action": "engine",
-            "camera": name,
-            "model": "",
-            "previous": "",
-            "reason": chosen.reason,
-            "sha256": "",
-            "engine": str(chosen.engine),
-            "operator": {"name": "", "via": "gateway", "note": ""},
-        }
-        self._journal.record([EventDraft("model.change", Lane.STATE, name, data, self._clock.now())], ())
-        (log.warning if chosen.reason else log.info)(
-            "engine", camera=name, runs_on=str(chosen.engine), why=chosen.reason
-        )
+    def _notice(self, name: str, chosen: Chosen) -> None:
+        if chosen != self._told[name]:
+            self._told[name] = chosen
+            self._tell(name, chosen)
