@@ -186,6 +186,12 @@ class CameraDriver:
 
         return await self._starter.start(options, make, nice)
 
+    async def renew(self) -> None:
+        """Begin the worker anew beside the old one, on what is best now. Raises Refused."""
+        if self._options.usb_index is not None:
+            raise Refused("a USB camera can be opened once only; it will begin on it the next time that it begins")
+        await self.swap(self.bundle)
+
     def best(self) -> Chosen:
         """Return what its worker would run on if it began now; asks the disk."""
         return self._starter.best(self._options)

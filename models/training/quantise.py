@@ -155,11 +155,12 @@ def difference(full: Path, small: Path, paths: list[Path]) -> str:
 
 
 def listed(manifest: str, name: str, sha256: str) -> str:
-    """Return the manifest's text with the hash of a file."""
-    line = re.compile(rf"^  {re.escape(name)}: [0-9a-f]{{64}}$", re.MULTILINE)
-    if line.search(manifest):
-        return line.sub(f"  {name}: {sha256}", manifest)
-    return manifest.replace("files:\n", f"files:\n  {name}: {sha256}\n", 1)
+    """Return the manifest's text with the hash of a file; a new one stands below the detector's."""
+    entry = f"  {name}: {sha256}"
+    text, known = re.subn(rf"^  {re.escape(name)}: [0-9a-f]{{64}}$", entry, manifest, flags=re.MULTILINE)
+    if known:
+        return text
+    return re.sub(rf"^(  {re.escape(FULL)}: .*)$", rf"\1\n{entry}", manifest, count=1, flags=re.MULTILINE)
 
 
 def with_variant(manifest: str) -> str:

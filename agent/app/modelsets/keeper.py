@@ -236,15 +236,14 @@ class ModelSets:
         self._tell("engine", camera, self._key(camera), ITSELF, chosen.reason, engine=str(chosen.engine))
 
     async def _renew(self, camera: str) -> bool:
-        """Let a camera go on with the same model on a better engine, unless an alarm or a probation stands."""
+        """Let a camera go on with the same model on a better engine; not while an alarm, a test or a shadow stands."""
         async with self._lock:
-            driver = self._cameras[camera]
-            if self._refusal(camera, force=False):
+            if self._refusal(camera, force=False) or self.shadows.row(camera) is not None:
                 return False
             try:
-                await driver.swap(driver.bundle)
+                await self._cameras[camera].renew()
             except Refused as error:  # it will begin with it the next time that it begins
-                log.warning("a camera cannot go over to a better engine now", camera=camera, reason=str(error))
+                log.info("a camera does not go over to a better engine now", camera=camera, reason=str(error))
             return True
 
     async def _watch(self, camera: str) -> None:

@@ -37,6 +37,9 @@ class Tunable(Protocol):
     def best(self) -> Chosen:
         """Return what its worker would run on if it began now; asks the disk."""
 
+    async def renew(self) -> None:
+        """Begin its worker anew on that, between two pictures. Raises Refused."""
+
 
 class Tuning:
     """``renew`` begins a camera's worker anew beside the old one; False when this is not the time for it.
