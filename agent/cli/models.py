@@ -18,8 +18,8 @@ from agent.client import Client
 app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
 add_import(app)
 add_signing(app)
-_LIMIT_S = 180.0
-"""A rehearsal and the start of a worker take their time on a slow PC."""
+_LIMIT_S = 300.0
+"""A rehearsal, trials on a GPU and the start of a worker take their time on a slow PC."""
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even while an alarm of this camera is active")]
