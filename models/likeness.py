@@ -19,7 +19,7 @@ from models.providers import Provider
 from models.running import ModelFault
 
 ROUNDS = 3
-BUDGET_S = 10.0
+BUDGET_S = 8.0
 """After that nobody looks at one more picture: on a slow PC, or a busy one, fewer must do."""
 _SAME_PLACE = 0.6
 _OPPOSITE = {frozenset((Wearing.MISSING, Wearing.WORN))}

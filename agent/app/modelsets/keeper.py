@@ -6,7 +6,7 @@ What is refused changes nothing and says why. Used from the event loop only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from models.bundle import Bundle
 from models.engines import Chosen
+from models.options import HEALTH
 from models.vitals import Vitals
 from models.wire import Ready
 
@@ -201,11 +202,13 @@ class ModelSets:
         alarm = self._alarm(camera)
         return _WAIT.format(alarm) if alarm and not force else ""
 
-    def _alarm(self, camera: str) -> str:
-        """Return an active alarm that looks at the camera's facts, or nothing."""
+    def _alarm(self, camera: str, but: Collection[str] = ()) -> str:
+        """Return an active alarm that looks at the camera's facts, ``but`` those, or nothing."""
         engine = self._pipeline.engine
+        others = frozenset(f"{camera}.{fact}" for fact in but)
         for id_, alarm in engine.standing.items():
-            if alarm.active and any(point.startswith(f"{camera}.") for point in engine.definitions[id_].inputs):
+            looks_at = (point for point in engine.definitions[id_].inputs if point.startswith(f"{camera}."))
+            if alarm.active and any(point not in others for point in looks_at):
                 return id_
         return ""
 
@@ -236,9 +239,12 @@ class ModelSets:
         self._tell("engine", camera, self._key(camera), ITSELF, chosen.reason, engine=str(chosen.engine))
 
     async def _renew(self, camera: str) -> bool:
-        """Let a camera go on with the same model on a better engine; not while an alarm, a test or a shadow stands."""
+        """Let a camera go on with the same model on a better engine; not while an alarm, a test or a shadow stands.
+
+        An alarm on the camera itself is no reason to wait: that it is too slow may be why another engine is better.
+        """
         async with self._lock:
-            if self._refusal(camera, force=False) or self.shadows.row(camera) is not None:
+            if camera in self.probations or self._alarm(camera, HEALTH) or self.shadows.row(camera) is not None:
                 return False
             try:
                 await self._cameras[camera].renew()
