@@ -26,7 +26,7 @@ from models.wire import LONGEST_LINE
 
 log = structlog.get_logger(__name__)
 
-EARLY_S = 60.0
+EARLY_S = 600.0
 MOST_EARLY_DEATHS = 3
 _ROOT = Path(__file__).parent.parent
 Make = Callable[[asyncio.subprocess.Process], CameraSession]

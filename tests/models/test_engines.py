@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core.clock import ManualClock
 from models.enginebook import EngineBook
 from models.engines import SAFE, Chosen, Engine, Tried, choose
+from models.inference import Vision
 from models.opening import NotOpened, open_session
 from models.options import BUNDLED
 from models.providers import Provider, chain, installed, offered, pin_fault
+from models.running import ModelFault
+from models.session import CameraSession
+from models.starting import Starter
+from models.trust.memory import Memory
+from models.worker import Worker
 from tests.models.cameras import camera
 
 PPE = BUNDLED / "ppe"
@@ -175,3 +185,41 @@ def test_what_was_tried_on_another_machine_counts_for_nothing(tmp_path: Path, mo
     assert EngineBook(tmp_path).read(PPE) == ()
     next(tmp_path.glob("*.json")).write_text('{"machine": 3}')
     assert book.read(PPE) == ()
+
+
+class Ready:
+    """A worker's session that is ready at once."""
+
+    async def ready(self) -> None:
+        """Its model is loaded."""
+
+
+async def test_an_engine_whose_workers_die_again_and_again_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def process(self: Starter, *_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(Starter, "_process", process)
+    book, clock = EngineBook(tmp_path), ManualClock()
+    book.write(PPE, [tried(SAFE, 40), tried(CUDA, 5)])
+    starter, options = Starter("gate", book, clock), camera()._options
+    ran_on = []
+    for lived_s in (5.0, 5.0, 700.0, 5.0, 5.0, 5.0, 5.0):  # the third one had recovered
+        ran_on.append((await starter.start(options, lambda _: cast(CameraSession, Ready())))[1])
+        clock.advance(lived_s)
+        starter.ended()
+    assert [str(each.engine) for each in ran_on] == ["cuda fp32"] * 6 + ["cpu fp32"]
+    assert ran_on[-1].reason == "cuda fp32: its worker died 3 times, each time soon after its start"
+
+
+def test_a_worker_ends_when_a_gpu_gives_no_sound_answer_and_bears_with_the_processor(tmp_path: Path) -> None:
+    options = camera()._options
+    for engine, ends in ((CUDA, True), (SAFE, False)):
+        vision = SimpleNamespace(engine=engine, sure=0.45, ready=SimpleNamespace(ref="x"))
+        worker = Worker(options, cast(Vision, vision), io.BytesIO(), Memory(None, options))
+        fault = ModelFault("detector.onnx failed: CUDA error 700")
+        worker._bear(fault)
+        worker._bear(fault)
+        with pytest.raises(SystemExit, match=r"cuda fp32: .*error 700") if ends else nullcontext():
+            worker._bear(fault)
