@@ -69,7 +69,7 @@ class CameraDriver:
         self._next: CameraSession | None = None
         """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
-        self._starter = Starter(camera, EngineBook(options.engines), clock)
+        self._starter = Starter(camera, EngineBook(None), clock)
         self.chosen = Chosen()
         """What runs the networks of the worker at work."""
         self.vitals = Vitals()
@@ -185,6 +185,10 @@ class CameraDriver:
             return session
 
         return await self._starter.start(options, make, nice)
+
+    def engines_in(self, folder: Path) -> None:
+        """Take what was tried on this machine from there, and let providers keep there what they compile."""
+        self._starter.book = EngineBook(folder)
 
     async def renew(self) -> None:
         """Begin the worker anew beside the old one, on what is best now. Raises Refused."""

@@ -293,11 +293,6 @@ class CameraOptions(DeviceOptions):
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
 
     @property
-    def engines(self) -> Path | None:
-        """Where it is kept what was tried on this machine, and what providers compile; see models.enginebook."""
-        return self.state.parent / "models" / "engines" if self.state else None
-
-    @property
     def effects(self) -> dict[PictureFault, Effect]:
         """What each fault of the picture does to the facts."""
         found = effects_of(self.mode == "moving", self.trust)

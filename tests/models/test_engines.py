@@ -162,8 +162,8 @@ def test_a_runtime_that_went_over_to_another_provider_without_a_word_is_found_ou
 async def test_a_camera_whose_gpu_does_not_work_sees_on_the_processor(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    driver = camera(state=tmp_path / "cameras")
-    book = EngineBook(tmp_path / "models" / "engines")
+    driver, book = camera(), EngineBook(tmp_path)
+    driver.engines_in(tmp_path)
     assert book.write(PPE, [tried(SAFE, 40), tried(CUDA, 5)]) == ""  # as on a machine whose driver broke since
     assert driver.best() == Chosen(CUDA)
     session = await driver.connect()

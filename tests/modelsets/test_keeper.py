@@ -288,7 +288,7 @@ async def test_a_camera_goes_over_to_what_was_found_faster_and_that_is_told(
 
     monkeypatch.setattr(tuning, "AFTER_S", 0.0)
     monkeypatch.setattr(tuning, "rehearse", tried_so)  # whatever this machine finds: the way over is what counts
-    plant = Plant(camera(state=tmp_path / "cameras"), ModelStore(tmp_path / "models"))
+    plant = Plant(camera(), ModelStore(tmp_path / "models"))
     plant.standing["slow"] = SimpleNamespace(active=True)
     plant.definitions["slow"] = SimpleNamespace(inputs=("gate.slow",))  # a reason to go over, not one to wait
     sets = plant.sets()

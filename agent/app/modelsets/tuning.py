@@ -34,6 +34,9 @@ class Tunable(Protocol):
     def bundle(self) -> Path:
         """The folder of the model in use."""
 
+    def engines_in(self, folder: Path) -> None:
+        """Take what was tried on this machine from there."""
+
     def best(self) -> Chosen:
         """Return what its worker would run on if it began now; asks the disk."""
 
@@ -57,6 +60,8 @@ class Tuning:
         self._cameras, self._book, self._tell, self._renew = cameras, EngineBook(folder), tell, renew
         self._seen: set[Path] = set()
         self._moved: set[tuple[str, Path]] = set()
+        for camera in cameras.values():
+            camera.engines_in(folder)
         self._told = {name: Chosen() for name in cameras}
 
     async def run(self) -> None:
