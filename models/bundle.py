@@ -31,6 +31,8 @@ def _within(path: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_within)]
+FULL = "fp32"
+"""The precision of the detector's own file."""
 
 
 LayoutName = Literal[
@@ -52,6 +54,13 @@ LayoutName = Literal[
 ]
 
 
+class VariantSpec(Options):
+    """The same detector in another precision, same input and outputs; used where rehearsing found it better."""
+
+    file: FileName
+    precision: Literal["int8"]
+
+
 class DetectorSpec(InputSpec):
     """A network that finds persons and other things, each with a box; the classes' order is the network's."""
 
@@ -67,6 +76,14 @@ class DetectorSpec(InputSpec):
     nms_iou: Share = 0.5
     sure: Share = Field(description="score from which a person is taken up")
     doubtful: Share = Field(description="score from which a person already known is followed")
+    variants: tuple[VariantSpec, ...] = Field(default=(), description="the same network in other precisions")
+
+    def in_precision(self, precision: str) -> DetectorSpec:
+        """Return it with the file of a precision in place of its own. Raises KeyError when there is none."""
+        if precision == FULL:
+            return self
+        files: dict[str, str] = {variant.precision: variant.file for variant in self.variants}
+        return self.model_copy(update={"file": files[precision]})
 
     @property
     def meanings(self) -> list[Meaning | None]:
@@ -82,6 +99,14 @@ class DetectorSpec(InputSpec):
             if classes and label not in classes:
                 raise ValueError(f"there is no class {label!r}{suggestion(label, list(classes))}")
         return named
+
+    @field_validator("variants")
+    @classmethod
+    def _variants(cls, variants: tuple[VariantSpec, ...]) -> tuple[VariantSpec, ...]:
+        named = [each.precision for each in variants]
+        if len(set(named)) < len(named):
+            raise ValueError(f"there are two files in {max(named, key=named.count)}; leave one of them out")
+        return variants
 
     @field_validator("means")
     @classmethod
@@ -199,11 +224,21 @@ class Bundle:
 
 def offered_by(folder: Path) -> Offer | None:
     """Return what the bundle says that it can judge; None when its manifest is not sound (its worker tells why)."""
+    manifest = _manifest(folder)
+    return manifest.offers if manifest else None
+
+
+def has_variants(folder: Path) -> bool:
+    """Tell whether a bundle holds its detector in more than one precision; not when its manifest is not sound."""
+    manifest = _manifest(folder)
+    return manifest is not None and bool(manifest.detector.variants)
+
+
+def _manifest(folder: Path) -> Manifest | None:
     try:
-        manifest, _ = Document.load(folder / "manifest.yaml").read(Manifest)
+        return Document.load(folder / "manifest.yaml").read(Manifest)[0]
     except ConfigError:
         return None
-    return manifest.offers if manifest else None
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -241,6 +276,7 @@ def _missing_entries(document: Document, manifest: Manifest) -> list[Fault]:
     """Nothing may be used that has no hash."""
     used: dict[tuple[str | int, ...], str] = {
         ("detector", "file"): manifest.detector.file,
+        **{("detector", "variants", index): each.file for index, each in enumerate(manifest.detector.variants)},
         **({("classifier", "file"): manifest.classifier.file} if manifest.classifier else {}),
         **{("golden", index, "picture"): case.picture for index, case in enumerate(manifest.golden)},
     }

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +13,15 @@ from agent.core.model import PointInfo
 from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
 from models.bundle import offered_by
+from models.enginebook import EngineBook
+from models.engines import Chosen
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
+from models.starting import Starter
 from models.trust.faults import WORDS, Effect
 from models.vitals import Vitals
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Ready, Report
+from models.wire import Ready, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
@@ -29,7 +29,6 @@ SHADOW_FPS = 2.0
 """Pictures a second of a model in shadow: enough to follow people, less than half of what a camera costs."""
 _SHADOW_NICE = 19
 """Alarms come before cameras, and cameras before models that are only tried."""
-_ROOT = Path(__file__).parent.parent
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
@@ -54,6 +53,10 @@ _WORDS: dict[str, str] = {
 _UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
 
 
+def _ignore_session(session: CameraSession) -> None:
+    del session
+
+
 class CameraDriver:
     """Knows one camera; also a PictureSource, and a Witness."""
 
@@ -66,6 +69,9 @@ class CameraDriver:
         self._next: CameraSession | None = None
         """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
+        self._starter = Starter(camera, EngineBook(None), clock)
+        self.chosen = Chosen()
+        """What runs the networks of the worker at work."""
         self.vitals = Vitals()
         self.watcher: Callable[[Report], None] = _ignore
         """Is told, too, what the model at work reports."""
@@ -79,12 +85,13 @@ class CameraDriver:
 
     async def connect(self) -> Session:
         """Start a worker and wait until its model is loaded. Raises NotConnected."""
-        session = await self._open(self._options, self._keep)
+        if self._live is not None:
+            self._starter.ended()
         try:
-            await session.ready()
+            session, self.chosen = await self._open(self._options, self._keep)
         except BaseException:
             self.vitals.failed_starts += 1
-            await session.close()
+            self._keep(None)
             raise
         self.vitals.starts += 1
         self.model = session.model
@@ -113,9 +120,12 @@ class CameraDriver:
             if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
                 await self.restart(bundle)
                 return
-            self._next = new = await self._open(options, _forget)
             try:
-                await new.ready()
+                new, chosen = await self._open(options, _forget, made=self._expect)
+            except NotConnected as error:
+                self._next = None
+                raise Refused(f"the new worker: {error}") from error
+            try:
                 await new.follow_up(old)
                 if old.is_keeping:
                     raise NotConnected("the evidence of an alarm is being kept; try again when it is")
@@ -125,7 +135,8 @@ class CameraDriver:
                 raise Refused(f"the new worker: {error}") from error
             else:
                 old.exchange(new)
-                self._options, self.vitals, self.model = options, Vitals(starts=1), old.model
+                self._options, self.chosen, self.model = options, chosen, old.model
+                self.vitals = Vitals(starts=1)
             finally:
                 self._next = None
                 await new.end()
@@ -139,8 +150,7 @@ class CameraDriver:
             raise Refused("a USB camera can be opened once only: no second model can look through it")
         pace = {"fps": min(self._options.fps, SHADOW_FPS), "privacy": "heads", "state": None}
         try:
-            session = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
-            await _ready_or_ended(session)
+            session, _ = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
         except NotConnected as error:
             raise Refused(f"the second worker: {error}") from error
         return session
@@ -160,11 +170,35 @@ class CameraDriver:
         return self._options.model_copy(update={"model": str(bundle)})
 
     async def _open(
-        self, options: CameraOptions, keep: Callable[[bytes | None], None], nice: int | None = None
-    ) -> CameraSession:
-        process = await _start(options, self._camera, nice)
+        self,
+        options: CameraOptions,
+        keep: Callable[[bytes | None], None],
+        nice: int | None = None,
+        made: Callable[[CameraSession], None] = _ignore_session,
+    ) -> tuple[CameraSession, Chosen]:
+        """Start a worker; ``made`` is given its session before its model is loaded. Raises NotConnected."""
         limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
-        return CameraSession(process, self._facts, self._camera, *limits)
+
+        def make(process: asyncio.subprocess.Process) -> CameraSession:
+            session = CameraSession(process, self._facts, self._camera, *limits)
+            made(session)
+            return session
+
+        return await self._starter.start(options, make, nice)
+
+    def engines_in(self, folder: Path) -> None:
+        """Take what was tried on this machine from there, and let providers keep there what they compile."""
+        self._starter.book = EngineBook(folder)
+
+    async def renew(self) -> None:
+        """Begin the worker anew beside the old one, on what is best now. Raises Refused."""
+        if self._options.usb_index is not None:
+            raise Refused("a USB camera can be opened once only; it will begin on it the next time that it begins")
+        await self.swap(self.bundle)
+
+    def best(self) -> Chosen:
+        """Return what its worker would run on if it began now; asks the disk."""
+        return self._starter.best(self._options)
 
     async def prove(self) -> Sighting:
         """Have the live worker judge a golden picture. Raises NotConnected."""
@@ -193,6 +227,9 @@ class CameraDriver:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
 
+    def _expect(self, session: CameraSession) -> None:
+        self._next = session
+
     def _note(self, report: Report) -> None:
         self.vitals.note(report)
         self.watcher(report)
@@ -210,41 +247,6 @@ class CameraDriver:
             description=_WORDS[fact],
             stale_after_s=stale_s,
         )
-
-
-async def _start(options: CameraOptions, camera: str, nice: int | None) -> asyncio.subprocess.Process:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "models.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=_ROOT,
-            limit=LONGEST_LINE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-    order: dict[str, Any] = {
-        "parent": os.getpid(),
-        "camera": options.model_dump(mode="json", exclude_unset=True),
-        "memory": str(options.state / f"{camera}.json") if options.state else "",
-    }
-    if nice is not None:
-        order["nice"] = nice
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    return process
-
-
-async def _ready_or_ended(session: CameraSession) -> None:
-    try:
-        await session.ready()
-    except BaseException:
-        await session.end()
-        raise
 
 
 def _ignore(report: Report) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from models.bundle import Bundle, ClassifierSpec, GoldenCase, Limits
 from models.detection import Box, Detection, Offer, Wearing
@@ -18,23 +17,14 @@ from models.finding import Detector, whole_persons
 from models.gear import ON_HEAD, fold
 from models.geometry import iou
 from models.labels import meanings
+from models.opening import SAFE, Engine, Session
+from models.opening import open_session as open_session
 from models.running import ModelFault, Network
 from models.vocabulary import Gear, Meaning, Thing
 from models.wire import Ready
 
-Session = Any
-
 _EDGE_PX = 2.0
 _LEAST_WIDTH_PX = 8.0
-
-
-def open_session(path: str) -> Session:
-    """Load a network for one quiet thread: spinning threads cost half a core and gain nothing at camera pace."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 class Classifier:
@@ -94,16 +84,21 @@ def _share(gear: Gear, means: Sequence[Meaning | None], output: Array) -> float:
 class Vision:
     """A loaded bundle. ``wanted`` tells which persons matter, so that the others cost nothing."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        manifest = bundle.manifest
+    def __init__(self, bundle: Bundle, engine: Engine = SAFE, cache: Path | None = None) -> None:
+        """Load the networks for an engine; raises NotOpened when it takes none of them."""
+        manifest, self.engine = bundle.manifest, engine
         self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure
         spec = manifest.classifier
         self._boxed = manifest.offers.gear - frozenset(spec.classes if spec else ())
-        detector = open_session(str(bundle.path(manifest.detector.file)))
-        self.ready = Ready(manifest.name, manifest.version, bundle.digest(), provider=detector.get_providers()[0])
-        self._detect = Detector(detector, manifest.detector, self._boxed)
-        self._classify = Classifier(open_session(str(bundle.path(spec.file))), spec) if spec else None
+        found = manifest.detector.in_precision(engine.precision)
+        detector = open_session(str(bundle.path(found.file)), engine.provider, cache)
+        runs = (engine.precision, str(engine.provider))
+        self.ready = Ready(manifest.name, manifest.version, bundle.digest(), *runs)
+        self._detect = Detector(detector, found, self._boxed)
+        self._classify = (
+            Classifier(open_session(str(bundle.path(spec.file)), engine.provider, cache), spec) if spec else None
+        )
 
     def tune(self, person: float | None, helmet: float | None, vest: float | None) -> None:
         """Put a camera's own thresholds in place of the bundle's; None leaves the bundle's."""

@@ -14,6 +14,7 @@ from agent.core.document import suggestion
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
+from models.providers import installed, pin_fault
 from models.redaction import redact
 from models.signers import Signers
 from models.trust.faults import Effect, PictureFault, effects_of
@@ -144,6 +145,9 @@ class CameraOptions(DeviceOptions):
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
     mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
+    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = Field(
+        default="auto", description="what the networks run on; auto: the best that gives the same answers"
+    )
     fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
@@ -200,6 +204,14 @@ class CameraOptions(DeviceOptions):
         if fault := Signers((info.context or {}).get("trusted_keys", {})).fault(path):
             raise ValueError(f"the manifest of {model!r} {fault}")
         return str(path)
+
+    @field_validator("provider")
+    @classmethod
+    def _provider(cls, provider: str) -> str:
+        fault = pin_fault(provider, installed())
+        if fault:
+            raise ValueError(fault)
+        return provider
 
     @field_validator("zones")
     @classmethod

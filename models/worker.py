@@ -31,6 +31,7 @@ from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Picture, Slot
 from models.detection import Box, Detection
 from models.drawing import annotate
+from models.engines import SAFE, Engine, engine_of
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
@@ -51,6 +52,7 @@ _STUCK_S = 5.0
 """Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
 _RATE_WINDOW_S = 5.0
 _NICE = 5
+MOST_FAULTS = 3
 _PR_SET_PDEATHSIG = 1
 
 
@@ -69,7 +71,7 @@ class Worker:
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
-        self._inferred = self._skipped = 0
+        self._inferred = self._skipped = self._borne = 0
         self._proofs: deque[Proof] = deque()
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
@@ -177,9 +179,11 @@ class Worker:
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
+            self._bear(fault)
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
+        self._borne = 0
         judgement = self._scene.judge(found, width, height, frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         self._empty = all(item.score < self._vision.sure for item in found)
@@ -200,6 +204,12 @@ class Worker:
         self._report(report, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _bear(self, fault: ModelFault) -> None:
+        """End when an engine fails again and again that is not the one that every machine has: it may do better."""
+        self._borne += 1
+        if self._borne >= MOST_FAULTS and self._vision.engine != SAFE:
+            sys.exit(f"{self._vision.engine}: {fault}")
 
     def _told(self, seen: Judgement, at_s: float) -> Report:
         """Return a report of who was counted at ``at_s``."""
@@ -249,11 +259,11 @@ def die_with(parent: int) -> None:
         sys.exit("the agent is gone")
 
 
-def load(options: CameraOptions) -> Vision:
+def load(options: CameraOptions, engine: Engine, cache: Path | None) -> Vision:
     """Verify the bundle, load it, try it on its golden cases. Ends the process with the reason when it is not fit."""
     try:
         bundle = load_bundle(options.bundle)
-        vision = Vision(bundle)
+        vision = Vision(bundle, engine, cache)
         faults = golden_faults(bundle, vision)
     except ConfigError as error:
         sys.exit(str(error))
@@ -281,7 +291,8 @@ def main() -> None:
         os.nice(order.get("nice", _NICE))
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
-    vision = load(options)
+    cache = Path(order["cache"]) if order.get("cache") else None
+    vision = load(options, engine_of(order.get("engine", {})), cache)
     send(sys.stdout.buffer, None, ready=vision.ready)
     memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
     worker = Worker(options, vision, sys.stdout.buffer, memory)

@@ -163,8 +163,9 @@ class FakeModels:
     def row(self) -> dict[str, Any]:
         last = {"at": NOW, "action": "rejected", "model": "ppe/1.0.1", "reason": "it is bad"}
         gate = {
-            "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12", "precision": "",
-            "provider": "CPUExecutionProvider", "since": NOW, "previous": [], "probation_s": 599.6,
+            "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12",
+            "precision": "int8", "provider": "cpu", "engine": "cpu int8",
+            "engine_reason": "cuda fp32: its driver is broken", "since": NOW, "previous": [], "probation_s": 599.6,
             "latency_ms": 31.5, "last": last, "shadow": self.shadowing,
         }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}

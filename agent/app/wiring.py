@@ -192,6 +192,7 @@ class Agent:
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
+        yield Leaf("engines", self.models.tuning.run)
         if self.uplink is not None:
             yield Leaf("uplink", partial(self._send, self.uplink))
 

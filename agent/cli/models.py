@@ -18,8 +18,8 @@ from agent.client import Client
 app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
 add_import(app)
 add_signing(app)
-_LIMIT_S = 180.0
-"""A rehearsal and the start of a worker take their time on a slow PC."""
+_LIMIT_S = 300.0
+"""A rehearsal, trials on a GPU and the start of a worker take their time on a slow PC."""
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even while an alarm of this camera is active")]
@@ -35,7 +35,9 @@ def list_(socket: Socket = None, as_json: AsJson = False) -> None:
         return
     for row in found["cameras"]:
         left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
-        print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {row['latency_ms']:g} ms{left}")
+        why = f" ({row['engine_reason']})" if row["engine_reason"] else ""
+        runs = f"{row['latency_ms']:g} ms on {row['engine']}{why}"
+        print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {runs}{left}")
     print(f"kept: {', '.join(found['kept']) or 'none'}")
 
 

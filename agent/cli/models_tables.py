@@ -15,6 +15,8 @@ def status_of(row: dict[str, Any]) -> str:
         f"  since      {row['since']}",
         f"  runs       {', '.join(how)}",
     ]
+    if row["engine_reason"]:
+        lines.append(f"  because    {row['engine_reason']}")
     if row["probation_s"] is not None:
         lines.append(f"  probation  {row['probation_s']:.0f} s more")
     if row["shadow"] is not None:

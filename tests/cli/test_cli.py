@@ -212,10 +212,17 @@ def test_a_model_in_shadow_is_begun_told_of_and_ended(view: FakeView) -> None:
 
 def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
     code, text = anshao("models", "list")
-    assert code == 0 and "gate: the model of site.yaml, 31.5 ms, on probation for 600 s more" in text
-    assert "kept: ppe/1.0.1" in text
+    assert (
+        code == 0 and "gate: the model of site.yaml, 31.5 ms on cpu int8 (cuda fp32: its driver is broken), on" in text
+    )
+    assert "probation for 600 s more" in text and "kept: ppe/1.0.1" in text
     code, text = anshao("models", "status", "--camera", "gate")
-    assert code == 0 and "ppe 1.0.0, sha256 ab12" in text and "31.5 ms a picture, CPUExecutionProvider" in text
+    assert (
+        code == 0
+        and "ppe 1.0.0, sha256 ab12" in text
+        and "31.5 ms a picture, int8, cpu" in text
+        and "its driver is broken" in text
+    )
     assert "probation  600 s more" in text and "ppe/1.0.1 rejected: it is bad" in text
     assert json.loads(anshao("models", "status", "--json")[1])[0]["sha256"] == "ab12"
     assert anshao("models", "status", "--camera", "gatee")[0] == 1

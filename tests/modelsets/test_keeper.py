@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from agent.app.modelsets import ModelSets, ModelStore
+from agent.app.modelsets import ModelSets, ModelStore, tuning
 from agent.app.modelsets import keeper as keeping
 from agent.app.modelsets.probation import complaint
 from agent.app.modelsets.store import Choice, key_of
@@ -28,8 +28,9 @@ from agent.pipeline import Pipeline
 from agent.runner import Runner
 from models.bundle import load_bundle
 from models.camera import CameraDriver
+from models.engines import SAFE, Engine, Tried
 from models.options import BUNDLED
-from models.rehearsal import rehearse
+from models.rehearsal import Rehearsal, rehearse
 from models.signers import Signers
 from models.vitals import Vitals
 from models.wire import Report
@@ -97,7 +98,7 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
         assert sets.row()["cameras"][0]["probation_s"] is not None
         await plant.until(lambda: "confirmed" in plant.actions())
         row = sets.row()["cameras"][0]
-    assert (row["name"], row["version"], row["provider"]) == ("ppe", "1.0.1", "CPUExecutionProvider")
+    assert (row["name"], row["version"], row["provider"], row["precision"]) == ("ppe", "1.0.1", "cpu", "fp32")
     assert row["since"] == plant.store.current().of("gate").since and row["last"]["action"] == "confirmed"
     facts = [sample.evidence for sample in plant.samples if sample.point == "gate.no_helmet"]
     assert facts[-1] == f"model:ppe/1.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
@@ -275,3 +276,37 @@ def test_a_quiet_time_is_no_complaint_and_who_stands_there_counts_once() -> None
 
 async def test_a_rehearsal_that_hangs_is_ended(tmp_path: Path) -> None:
     assert "not ready within" in (await rehearse(BUNDLED / "ppe", limit_s=0.05)).fault
+
+
+async def test_a_camera_goes_over_to_what_was_found_faster_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    int8 = Engine(precision="int8")
+
+    async def tried_so(folder: Path) -> Rehearsal:
+        return Rehearsal(tried=(Tried(SAFE, 40.0), Tried(int8, 20.0, 0.99)))
+
+    monkeypatch.setattr(tuning, "AFTER_S", 0.0)
+    monkeypatch.setattr(tuning, "rehearse", tried_so)  # whatever this machine finds: the way over is what counts
+    plant = Plant(camera(), ModelStore(tmp_path / "models"))
+    plant.standing["slow"] = SimpleNamespace(active=True)
+    plant.definitions["slow"] = SimpleNamespace(inputs=("gate.slow",))  # a reason to go over, not one to wait
+    sets = plant.sets()
+    async with running(plant, sets):
+        task = asyncio.create_task(sets.tuning.run())
+        await plant.until(lambda: "engine" in plant.actions(), limit_s=30.0)
+        assert plant.driver.chosen.engine == int8
+        row = sets.row()["cameras"][0]
+        assert (row["precision"], row["engine"], row["engine_reason"]) == ("int8", "cpu int8", "")
+        task.cancel()
+    (event,) = plant.events
+    assert (event["action"], event["camera"], event["engine"], event["reason"]) == ("engine", "gate", "cpu int8", "")
+    assert plant.driver.best().engine == int8  # also after a restart
+
+
+async def test_rehearsing_the_shipped_bundle_tries_both_precisions() -> None:
+    done = await rehearse(BUNDLED / "ppe")
+    assert done.fault == ""
+    by_precision = {each.engine.precision: each for each in done.tried}
+    assert by_precision["fp32"].alike == 1.0 and by_precision["int8"].fault == ""
+    assert by_precision["int8"].alike >= 0.95 and by_precision["int8"].look_ms > 0

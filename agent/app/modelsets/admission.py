@@ -9,32 +9,39 @@ from pathlib import Path
 from agent.app.modelsets.store import ModelStore
 from agent.core.errors import ConfigError
 from models.bundle import Bundle
+from models.engines import Tried
 from models.rehearsal import rehearse
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """A bundle that is kept, with the sha256 of its manifest; ``is_new`` when it was not kept before."""
+    """A bundle that is kept, with the sha256 of its manifest; ``is_new`` when it was not kept before.
+
+    ``tried`` is what rehearsing found that it runs on, of a new one.
+    """
 
     bundle: Bundle
     sha256: str
     is_new: bool
+    tried: tuple[Tried, ...] = ()
 
 
 async def admit(store: ModelStore, model: str) -> Admitted | str:
     """Return the bundle ``model`` (the key of one that is kept, or a folder), or why it is refused."""
     try:
-        is_new = model not in await asyncio.to_thread(store.keys)
-        bundle = await _new(store, Path(model)) if is_new else await asyncio.to_thread(store.load, model)
-        return Admitted(bundle, await asyncio.to_thread(bundle.digest), is_new)
+        if model in await asyncio.to_thread(store.keys):
+            bundle = await asyncio.to_thread(store.load, model)
+            return Admitted(bundle, await asyncio.to_thread(bundle.digest), False)
+        bundle, tried = await _new(store, Path(model))
+        return Admitted(bundle, await asyncio.to_thread(bundle.digest), True, tried)
     except (ConfigError, ValueError, OSError) as error:
         return str(error)
 
 
-async def _new(store: ModelStore, source: Path) -> Bundle:
+async def _new(store: ModelStore, source: Path) -> tuple[Bundle, tuple[Tried, ...]]:
     staged = await asyncio.to_thread(store.stage, source)
     tried = await rehearse(staged.folder)
     if tried.fault:
         await asyncio.to_thread(store.discard, staged)
         raise ValueError(tried.fault)
-    return Bundle(await asyncio.to_thread(store.keep, staged), staged.manifest)
+    return Bundle(await asyncio.to_thread(store.keep, staged), staged.manifest), tried.tried

@@ -6,7 +6,7 @@ What is refused changes nothing and says why. Used from the event loop only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,14 @@ from agent.app.modelsets.probation import Before, Probation, complaint
 from agent.app.modelsets.shadowing import Plan, Shadowed, Shadows
 from agent.app.modelsets.store import Choice, ModelStore, key_of
 from agent.app.modelsets.telling import Outcome, Teller
+from agent.app.modelsets.tuning import Tunable, Tuning
 from agent.core.errors import ConfigError, NotConnected, Refused
 from agent.core.model import Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from models.bundle import Bundle
+from models.engines import Chosen
+from models.options import HEALTH
 from models.vitals import Vitals
 from models.wire import Ready
 
@@ -35,7 +38,7 @@ MOST_STARTS = 3
 ITSELF = Operator("", "gateway")
 
 
-class Swappable(Shadowed, Protocol):
+class Swappable(Shadowed, Tunable, Protocol):
     """A camera's driver as the keeper sees it; see ``models.camera.CameraDriver``."""
 
     vitals: Vitals
@@ -78,6 +81,7 @@ class ModelSets:
         self._tell = Teller(journal, clock)
         self._since = dict.fromkeys(cameras, clock.now().utc.isoformat())
         self._lock = asyncio.Lock()
+        self.tuning = Tuning(cameras, store.folder / "engines", self._runs_on, self._renew)
         self.shadows = Shadows(store, clock, self._tell)
 
     async def prepare(self) -> None:
@@ -134,6 +138,7 @@ class ModelSets:
             "previous": list(self._choice(name).stack[:-1]),
             "probation_s": round(left_s, 1) if left_s is not None else None,
             "latency_ms": round(driver.vitals.latency_ms, 1),
+            **self.tuning.row(name),
             "shadow": self.shadows.row(name),
             "last": self._tell.last.get(name),
         }
@@ -197,11 +202,13 @@ class ModelSets:
         alarm = self._alarm(camera)
         return _WAIT.format(alarm) if alarm and not force else ""
 
-    def _alarm(self, camera: str) -> str:
-        """Return an active alarm that looks at the camera's facts, or nothing."""
+    def _alarm(self, camera: str, but: Collection[str] = ()) -> str:
+        """Return an active alarm that looks at the camera's facts, ``but`` those, or nothing."""
         engine = self._pipeline.engine
+        others = frozenset(f"{camera}.{fact}" for fact in but)
         for id_, alarm in engine.standing.items():
-            if alarm.active and any(point.startswith(f"{camera}.") for point in engine.definitions[id_].inputs):
+            looks_at = (point for point in engine.definitions[id_].inputs if point.startswith(f"{camera}."))
+            if alarm.active and any(point not in others for point in looks_at):
                 return id_
         return ""
 
@@ -212,6 +219,7 @@ class ModelSets:
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256
         if found.is_new:
+            await self.tuning.note(found.bundle.folder, found.tried)
             self._tell("staged", camera, key_of(found.bundle), operator)
         return found.bundle
 
@@ -226,6 +234,23 @@ class ModelSets:
         self.probations[camera] = Probation(key, before, now, now.mono_s + self._probation_s)
         self._since[camera] = now.utc.isoformat()
         return self._tell("activated", camera, key, operator, previous=before.key)
+
+    def _runs_on(self, camera: str, chosen: Chosen) -> None:
+        self._tell("engine", camera, self._key(camera), ITSELF, chosen.reason, engine=str(chosen.engine))
+
+    async def _renew(self, camera: str) -> bool:
+        """Let a camera go on with the same model on a better engine; not while an alarm, a test or a shadow stands.
+
+        An alarm on the camera itself is no reason to wait: that it is too slow may be why another engine is better.
+        """
+        async with self._lock:
+            if camera in self.probations or self._alarm(camera, HEALTH) or self.shadows.row(camera) is not None:
+                return False
+            try:
+                await self._cameras[camera].renew()
+            except Refused as error:  # it will begin with it the next time that it begins
+                log.info("a camera does not go over to a better engine now", camera=camera, reason=str(error))
+            return True
 
     async def _watch(self, camera: str) -> None:
         driver, probation = self._cameras[camera], self.probations.get(camera)
