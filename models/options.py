@@ -59,6 +59,14 @@ def _privacy(value: object) -> object:
     return value
 
 
+def _gate(value: object) -> object:
+    if value is False:  # YAML's off
+        return "off"
+    if value not in ("auto", "off"):
+        raise ValueError(f"{value!r} is no gate; write auto (pictures without change are not judged anew) or off")
+    return value
+
+
 def _state(path: Path | None, info: ValidationInfo) -> Path | None:
     found = (info.context or {}).get("state")
     return Path(found) / "cameras" if path is None and found is not None else path
@@ -89,6 +97,9 @@ class CameraOptions(DeviceOptions):
     clip_after: Duration = Field(default=10.0, ge=0, le=60, description="of an alarm, in its clip")
     trust: dict[PictureFault, Effect] = Field(
         default_factory=dict, description="what a fault of the picture does, where it is not the default"
+    )
+    gate: Annotated[Literal["auto", "off"], BeforeValidator(_gate)] = Field(
+        default="auto", description="auto: with nobody there, pictures without change are not judged anew"
     )
     memory_mb: int = Field(default=1500, ge=300, description="a worker that takes more is replaced by a new one")
     state: Annotated[Path | None, AfterValidator(_state)] = Field(

@@ -64,6 +64,11 @@ class Scene:
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
         return Judgement(_count(people, self._zones), counts, shown)
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nobody is remembered, so that no vote is open."""
+        return not self._tracker.tracks
+
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())

@@ -31,6 +31,7 @@ from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Picture, Slot
 from models.detection import Box, Detection
 from models.drawing import annotate
+from models.gate import Looked, may_gate, needs_look, small
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
@@ -66,6 +67,9 @@ class Worker:
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
         self._empty = True
+        self._gated = options.gate == "auto" and may_gate(vision.offers.things)
+        self._looked: Looked | None = None
+        self._last: Report | None = None
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
@@ -144,10 +148,23 @@ class Worker:
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)
         if blind:
+            self._looked = None  # what comes after is new
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
+        elif self._is_still(frame):
+            self._repeat(frame, self._reason(Effect.ZONES))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
+
+    def _is_still(self, frame: Frame) -> bool:
+        return self._gated and not needs_look(self._looked, small(frame.picture), frame.taken_s)
+
+    def _repeat(self, frame: Frame, blind: str) -> None:
+        """Report the last judgement for a picture like the one that it was made of."""
+        assert self._last is not None
+        self._judged.append(frame.taken_s)
+        self._report(replace(self._last, blind=blind, fps=self._fps(frame.taken_s), taken_s=frame.taken_s))
+        self._ring_blind(frame)
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -159,6 +176,7 @@ class Worker:
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
+            self._looked = None
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s))
             return
@@ -172,7 +190,10 @@ class Worker:
             self._pictured_s = frame.taken_s
         zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
         whole = judgement.whole.as_dict()
-        self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones), jpeg)
+        self._last = Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones)
+        if self._gated:
+            self._looked = Looked(small(frame.picture), frame.taken_s, bool(found) or not self._scene.is_empty)
+        self._report(self._last, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
 
