@@ -23,6 +23,7 @@ ALL = (
     "recording",
     "replay",
     "swap",
+    "model_swap",
     "vision",
     "evidence",
     "trust",

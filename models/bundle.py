@@ -188,6 +188,10 @@ class Bundle:
         """Name and version, for people."""
         return f"{self.manifest.name} {self.manifest.version}"
 
+    def digest(self) -> str:
+        """Return the sha256 of the manifest, which names that of every file: it says which model this is."""
+        return hashlib.sha256((self.folder / "manifest.yaml").read_bytes()).hexdigest()
+
     def path(self, name: str) -> Path:
         """Return where a file of the bundle stands."""
         return self.folder / name

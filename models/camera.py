@@ -6,19 +6,23 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from agent.core.errors import NotConnected
+from agent.core.errors import NotConnected, Refused
 from agent.core.model import PointInfo
 from agent.core.options import PointOptions
 from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, Sighting
+from models.bundle import offered_by
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
-from models.vocabulary import Gear
-from models.wire import LONGEST_LINE
+from models.vocabulary import Gear, Thing, fact_of
+from models.wire import LONGEST_LINE, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
@@ -33,8 +37,43 @@ _WORDS: dict[str, str] = {
     **{str(fault): words for fault, words in WORDS.items()},
     "persons": "persons seen",
     **{f"no_{gear}": f"persons without {gear} where it is demanded" for gear in Gear},
+    **{fact_of(thing): f"seen of {fact_of(thing)}" for thing in Thing},
+    "lying_still": "persons who lie and do not move",
+    "running": "persons who run",
+    "vehicle_near": "persons to whom a vehicle is near",
+    "crossed": "crossings of the line within its time",
+    "longest_stay": "longest time that one of them is there",
+    "loitering": "persons who are there for longer than they should",
+    "absent_for": "time since somebody was at the post",
     "unknown_ppe": "persons whose equipment cannot be judged",
 }
+
+_UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
+
+
+@dataclass
+class Vitals:
+    """How the model in use fares. ``persons`` is their sum over the ``judged`` pictures."""
+
+    starts: int = 0
+    failed_starts: int = 0
+    judged: int = 0
+    persons: int = 0
+    faults: int = 0
+    took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+
+    def note(self, report: Report) -> None:
+        """Count a report in; a blind camera says nothing of its model."""
+        self.faults += report.model_fault
+        if report.whole is not None:
+            self.judged += 1
+            self.persons += int(report.whole["persons"])
+            self.took_ms.append(report.took_ms)
+
+    @property
+    def latency_ms(self) -> float:
+        """The median of the last pictures, 0 without any."""
+        return median(self.took_ms) if self.took_ms else 0.0
 
 
 class CameraDriver:
@@ -46,6 +85,8 @@ class CameraDriver:
         self._faults = [fault for fault, effect in options.effects.items() if effect is not Effect.IGNORE]
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
+        self._swapping = asyncio.Lock()
+        self.vitals = Vitals()
 
     @property
     def points(self) -> Sequence[PointInfo]:
@@ -54,24 +95,74 @@ class CameraDriver:
 
     async def connect(self) -> Session:
         """Start a worker and wait until its model is loaded. Raises NotConnected."""
-        options = self._options
-        session = CameraSession(
-            await self._start(),
-            self._facts,
-            self._camera,
-            options.timeout,
-            self._clock,
-            self._keep,
-            self._faults,
-            options.memory_mb,
-        )
+        session = await self._open(self._options, self._keep)
         try:
             await session.ready()
         except BaseException:
+            self.vitals.failed_starts += 1
             await session.close()
             raise
+        self.vitals.starts += 1
+        session.reports = self.vitals.note
         self._live = session
         return session
+
+    @property
+    def bundle(self) -> Path:
+        """The folder of the model in use."""
+        return self._options.bundle
+
+    def use(self, bundle: Path) -> None:
+        """Take that model from the next connection on. Raises Refused when it cannot judge what is demanded."""
+        self._options, self.vitals = self._with(bundle), Vitals()
+
+    async def swap(self, bundle: Path) -> None:
+        """Go on with another model and the same people, between two pictures; refused, nothing is changed.
+
+        The old worker is read until the new one has judged a picture. Raises Refused with the reason.
+        """
+        async with self._swapping:
+            options, old = self._with(bundle), self._live
+            if old is None:
+                raise Refused("the camera is not connected; wait until it is")
+            if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
+                await self.restart(bundle)
+                return
+            new = await self._open(options, _forget)
+            try:
+                await new.ready()
+                await new.follow_up(old)
+                if old.is_keeping:
+                    raise NotConnected("the evidence of an alarm is being kept; try again when it is")
+                if old is not self._live:
+                    raise NotConnected("the camera was connected anew meanwhile")
+            except NotConnected as error:
+                raise Refused(f"the new worker: {error}") from error
+            else:
+                old.exchange(new)
+                self._options, self.vitals = options, Vitals(starts=1)
+                old.reports = self.vitals.note
+            finally:
+                await new.end()
+
+    async def restart(self, bundle: Path) -> None:
+        """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
+        self.use(bundle)
+        if self._live is not None:
+            await self._live.end()
+
+    def _with(self, bundle: Path) -> CameraOptions:
+        offered = offered_by(bundle)
+        wanted = self._options
+        lacking = sorted((wanted.demanded - offered.gear) | (wanted.looked_for - offered.things)) if offered else []
+        if offered is None or lacking:
+            raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
+        return self._options.model_copy(update={"model": str(bundle)})
+
+    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> CameraSession:
+        process = await _start(options, self._camera)
+        limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
+        return CameraSession(process, self._facts, self._camera, *limits)
 
     async def prove(self) -> Sighting:
         """Have the live worker judge a golden picture. Raises NotConnected."""
@@ -100,48 +191,56 @@ class CameraDriver:
     def _keep(self, jpeg: bytes | None) -> None:
         self._picture = jpeg
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "models.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=_ROOT,
-                limit=LONGEST_LINE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-        state = self._options.state
-        order = {
-            "parent": os.getpid(),
-            "camera": self._options.model_dump(mode="json", exclude_unset=True),
-            "memory": str(state / f"{self._camera}.json") if state else "",
-        }
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(order).encode() + b"\n")
-        return process
-
     def _info(self, name: str) -> PointInfo:
         zone, _, fact = name.rpartition(".")
         stale_s = max(STALE_S, 3 / self._options.fps)
         return PointInfo(
             f"{self._camera}.{name}",
-            unit="1/s" if fact == "fps" else "",
+            unit=_UNITS.get(fact, ""),
             zone=zone or self._options.zone,
             description=_WORDS[fact],
             stale_after_s=stale_s,
         )
 
 
+async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Process:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "models.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=_ROOT,
+            limit=LONGEST_LINE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
+    order = {
+        "parent": os.getpid(),
+        "camera": options.model_dump(mode="json", exclude_unset=True),
+        "memory": str(options.state / f"{camera}.json") if options.state else "",
+    }
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(order).encode() + b"\n")
+    return process
+
+
+def _forget(jpeg: bytes | None) -> None:
+    del jpeg
+
+
 def _facts(options: CameraOptions) -> list[str]:
     """Name the facts, ``fact`` or ``zone.fact``. What a zone does not demand has no fact: no rule may wait for it."""
     whole = [*_counted(options.demanded), "unknown_ppe"]
     zones = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in _counted(frozenset(zone.demand))]
-    return [*whole, *zones]
+    behaviours = [f"{name}.{fact}" for name, zone in options.zones.items() for fact in zone.facts]
+    things = [
+        f"{zone}{fact_of(thing)}" for zone in ("", *(f"{name}." for name in options.zones)) for thing in options.things
+    ]
+    return list(dict.fromkeys([*whole, *zones, *behaviours, *things, *(f"{name}.crossed" for name in options.lines)]))
 
 
 def _counted(demand: frozenset[Gear]) -> list[str]:

@@ -37,6 +37,11 @@ class Box:
         return self.bottom - self.top
 
     @property
+    def length(self) -> float:
+        """The longer side in pixels: a person's height, whether it stands or lies."""
+        return max(self.width, self.height)
+
+    @property
     def area(self) -> float:
         """In square pixels; never negative."""
         return max(0.0, self.width) * max(0.0, self.height)

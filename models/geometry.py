@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from models.detection import Box, Person
+
+CUT_PX = 2.0
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -23,9 +25,21 @@ def iou(a: Box, b: Box) -> float:
 
 
 def distance(a: Box, b: Box) -> float:
-    """Return how far the centres are apart, in heights of the taller box."""
+    """Return how far the centres are apart, in lengths of the longer box."""
     (ax, ay), (bx, by) = a.centre, b.centre
-    return math.hypot(ax - bx, ay - by) / max(a.height, b.height, 1.0)
+    return math.hypot(ax - bx, ay - by) / max(a.length, b.length, 1.0)
+
+
+def covered(box: Box, others: Iterable[Box]) -> float:
+    """Return the share of ``box`` that whoever stands nearer hides, 0..1; the lower feet are nearer."""
+    nearer = (overlap(box, other) for other in others if other is not box and other.bottom > box.bottom)
+    return min(1.0, max(nearer, default=0.0) / max(box.area, 1.0))
+
+
+def is_cut(box: Box, width: int, height: int) -> bool:
+    """Tell whether the edge of a picture of this size cuts the box off."""
+    edge = CUT_PX
+    return box.left <= edge or box.top <= edge or box.right >= width - edge or box.bottom >= height - edge
 
 
 def inside(point: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:

@@ -42,7 +42,7 @@ def knock(url: str, limit_s: float) -> None:
     if answer.status == 401 and parts.username is not None:
         header = _authorization(answer.challenge, parts)
         answer = _ask(parts, header, limit_s) if header else Answer(0)
-    where = f"{parts.hostname}:{_port(parts)}"
+    where = _where(parts)
     if answer.status in (401, 403):
         what = "refuses this user and password" if parts.username is not None else "asks for a user and a password"
         raise LoginRefused(f"{where} {what}; tried again once a minute, so that the account is not locked")
@@ -57,8 +57,15 @@ def _port(parts: SplitResult) -> int:
     return parts.port or PORTS[parts.scheme.lower()]
 
 
+def _where(parts: SplitResult) -> str:
+    return f"{parts.hostname}:{_port(parts)}"
+
+
+def _is_rtsp(parts: SplitResult) -> bool:
+    return parts.scheme.lower().startswith("rtsp")
+
+
 def _ask(parts: SplitResult, authorization: str, limit_s: float) -> Answer:
-    where = f"{parts.hostname}:{_port(parts)}"
     until_s = time.monotonic() + limit_s
     try:
         with _open(parts, limit_s) as connection:
@@ -66,7 +73,7 @@ def _ask(parts: SplitResult, authorization: str, limit_s: float) -> Answer:
             return _parse(_head(connection, until_s))
     except OSError as error:
         reason = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise SourceLost(f"{where}: {reason}") from error
+        raise SourceLost(f"{_where(parts)}: {reason}") from error
 
 
 def _open(parts: SplitResult, limit_s: float) -> socket.socket:
@@ -79,23 +86,23 @@ def _open(parts: SplitResult, limit_s: float) -> socket.socket:
 
 
 def _request(parts: SplitResult, authorization: str) -> bytes:
-    host = f"{parts.hostname}:{_port(parts)}"
-    if parts.scheme.lower().startswith("rtsp"):
-        lines = [f"DESCRIBE {_uri(parts)} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
+    asked = f"{_method(parts)} {_uri(parts)}"
+    if _is_rtsp(parts):
+        lines = [f"{asked} RTSP/1.0", "CSeq: 1", "Accept: application/sdp"]
     else:
-        lines = [f"GET {_uri(parts)} HTTP/1.1", f"Host: {host}", "Connection: close"]
+        lines = [f"{asked} HTTP/1.1", f"Host: {_where(parts)}", "Connection: close"]
     lines += ["User-Agent: anshao", *([f"Authorization: {authorization}"] if authorization else [])]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def _method(parts: SplitResult) -> str:
-    return "DESCRIBE" if parts.scheme.lower().startswith("rtsp") else "GET"
+    return "DESCRIBE" if _is_rtsp(parts) else "GET"
 
 
 def _uri(parts: SplitResult) -> str:
     """Return what is asked for: RTSP wants the whole URL, without who asks."""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not parts.scheme.lower().startswith("rtsp"):
+    if not _is_rtsp(parts):
         return path
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     return f"{parts.scheme.lower()}://{host}:{_port(parts)}{path if parts.path else ''}"

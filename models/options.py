@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -36,11 +37,7 @@ Point = tuple[float, float]
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
     if len(points) < 3:
         raise ValueError(f"a polygon needs at least 3 points [x, y], not {len(points)}")
-    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
-    if outside is not None:
-        raise ValueError(
-            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
-        )
+    _inside(points)
     if _area(points) < 1e-4:
         raise ValueError("the polygon has no area; its points lie on one line")
     return points
@@ -49,6 +46,23 @@ def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
 def _area(points: tuple[Point, ...]) -> float:
     pairs = zip(points, (*points[1:], points[0]), strict=True)
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
+
+
+def _line(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(points) != 2:
+        raise ValueError(f"a line has 2 points [x, y], not {len(points)}")
+    _inside(points)
+    if math.dist(*points) < 0.01:
+        raise ValueError("the line's two points are one; draw it from one side of the way to the other")
+    return points
+
+
+def _inside(points: tuple[Point, ...]) -> None:
+    outside = next((point for point in points if not all(0 <= part <= 1 for part in point)), None)
+    if outside is not None:
+        raise ValueError(
+            f"point {list(outside)} lies outside the picture; x and y are shares of its width and height, from 0 to 1"
+        )
 
 
 def _privacy(value: object) -> object:
@@ -77,6 +91,38 @@ class ZoneOptions(Options):
 
     polygon: Annotated[tuple[Point, ...], AfterValidator(_polygon)]
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
+    loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
+    post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
+    vehicle_within: float | None = Field(
+        default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
+    )
+    still_after: Duration | None = Field(default=None, ge=2, le=3600, description="who lies so long lies still")
+    running_above: float | None = Field(default=None, gt=0, le=10, description="heights per second; walking is below 1")
+
+    @property
+    def facts(self) -> list[str]:
+        """The names of the facts that the zone's behaviours give."""
+        asked = {
+            "longest_stay": self.loiter_after is not None,
+            "loitering": self.loiter_after is not None,
+            "absent_for": self.post,
+            "vehicle_near": self.vehicle_within is not None,
+            "fallen": self.still_after is not None,
+            "lying_still": self.still_after is not None,
+            "running": self.running_above is not None,
+        }
+        return [fact for fact, is_asked in asked.items() if is_asked]
+
+
+Way = Literal["left_to_right", "right_to_left", "both"]
+
+
+class LineOptions(Options):
+    """A line on the floor. Left and right are the hands of somebody who looks from the first point to the second."""
+
+    points: Annotated[tuple[Point, ...], AfterValidator(_line)]
+    counts: Way = "both"
+    within: Duration = Field(default=5.0, gt=0, le=3600, description="how long a crossing is counted")
 
 
 class CameraOptions(DeviceOptions):
@@ -86,9 +132,11 @@ class CameraOptions(DeviceOptions):
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="of RTSP")
     mode: Literal["fixed", "moving"] = Field(default="fixed", description="moving: a drone, a vehicle; no zones")
     model: str = "ppe"
-    fps: float = Field(default=5.0, ge=0.5, le=30, description="pictures judged in one second")
+    fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
+    lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
+    things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
         default="heads", description="heads are pixelated in whatever leaves the gateway; off: nothing is"
@@ -152,6 +200,18 @@ class CameraOptions(DeviceOptions):
                 raise ValueError(f"zone {name!r}: the name is taken by a fact of the whole picture; choose another")
         return zones
 
+    @field_validator("lines")
+    @classmethod
+    def _lines(cls, lines: dict[str, LineOptions], info: ValidationInfo) -> dict[str, LineOptions]:
+        for name in lines:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"line {name!r}: a name has letters, digits, _ and - only")
+            if name in _TAKEN:
+                raise ValueError(f"line {name!r}: the name is taken by a fact of the whole picture; choose another")
+            if name in info.data.get("zones", {}):
+                raise ValueError(f"line {name!r}: a zone has that name, and their facts would, too; choose another")
+        return lines
+
     @model_validator(mode="after")
     def _goes_with_the_source(self) -> Self:
         if "loop" in self.model_fields_set and not self.is_file and not self.loop:
@@ -162,22 +222,43 @@ class CameraOptions(DeviceOptions):
 
     @model_validator(mode="after")
     def _moving_has_no_place(self) -> Self:
-        if self.mode == "moving" and self.zones:
-            raise ValueError("a moving camera has no fixed zones; leave 'zones' out, or 'mode: moving'")
+        if self.mode == "moving" and (self.zones or self.lines):
+            place = "zones" if self.zones else "lines"
+            raise ValueError(f"a moving camera has no fixed {place}; leave '{place}' out, or 'mode: moving'")
         if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
             raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
         return self
 
     @model_validator(mode="after")
-    def _demand_is_judged(self) -> Self:
+    def _what_counts_is_judged(self) -> Self:
         """Refuse what the model cannot judge: a count that is always zero would pass for safety."""
         offered = offered_by(self.bundle)
-        lacking = sorted(self.demanded - offered.gear) if offered else []
-        if offered and lacking:
+        if offered is None:
+            return self
+        if lacking := sorted(self.demanded - offered.gear):
             raise ValueError(
                 f"model {self.model!r} cannot judge {', '.join(lacking)}; it offers {', '.join(sorted(offered.gear))}. "
                 "Leave it out of the zones' 'demand', or take a model that can"
             )
+        if unseen := sorted(self.looked_for - offered.things):
+            known = ", ".join(sorted(offered.things))
+            raise ValueError(
+                f"model {self.model!r} does not look for {', '.join(unseen)}; it offers {known}. "
+                "Leave it out of 'things' (and 'vehicle_within' out of the zones), or take a model that does"
+            )
+        return self
+
+    @field_validator("things")
+    @classmethod
+    def _things(cls, things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+        if Thing.PERSON in things:
+            raise ValueError("persons are counted anyway; leave 'person' out")
+        return things
+
+    @model_validator(mode="after")
+    def _running_needs_pictures(self) -> Self:
+        if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
+            raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
         return self
 
     @property
@@ -203,6 +284,12 @@ class CameraOptions(DeviceOptions):
     def demanded(self) -> frozenset[Gear]:
         """Equipment that is demanded somewhere in the picture."""
         return frozenset(gear for zone in self.watched.values() for gear in zone.demand)
+
+    @property
+    def looked_for(self) -> frozenset[Thing]:
+        """Things beside persons that some fact needs."""
+        near = {Thing.VEHICLE for zone in self.zones.values() if zone.vehicle_within is not None}
+        return frozenset({*self.things, *near})
 
 
 def _url(source: str) -> str:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
+from models.behaviours import behaviours_of
+from models.behaviours.base import Fact, View
+from models.behaviours.line import Line
+from models.behaviours.things import Things
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside
-from models.options import ZoneOptions
+from models.handover import plain, tracks_of
+from models.options import LineOptions, ZoneOptions
 from models.tracking import Track, Tracker
-from models.vocabulary import Gear
+from models.vocabulary import Gear, Thing, fact_of
+from models.voting import ENTER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class Count:
     missing: Mapping[Gear, int] = field(default_factory=dict)
     unknown_ppe: int = 0
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, float]:
         """Return the facts by name; equipment that nobody demands has none."""
         missing = {f"no_{gear}": count for gear, count in self.missing.items()}
         return {"persons": self.persons, **missing, "unknown_ppe": self.unknown_ppe}
@@ -37,32 +45,63 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture."""
+    """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture.
+
+    ``more`` holds the facts of behaviours by name, ``place.fact``; of those in ``unsure`` the picture may hide some.
+    """
 
     whole: Count
     zones: Mapping[str, Count]
     seen: Sequence[Seen]
+    more: Mapping[str, float] = field(default_factory=dict)
+    unsure: Sequence[str] = ()
 
 
 class Scene:
     """Remembers people between pictures of one camera."""
 
-    def __init__(self, zones: Mapping[str, ZoneOptions], strong_score: float) -> None:
+    def __init__(
+        self,
+        zones: Mapping[str, ZoneOptions],
+        strong_score: float,
+        lines: Mapping[str, LineOptions] = MappingProxyType({}),
+        things: Sequence[Thing] = (),
+    ) -> None:
         self._zones = zones
+        self._lines = {name: Line(line) for name, line in lines.items()}
+        self._counted, self._things = things, Things()
+        self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
         self._tracker = Tracker(strong_score)
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
-        tracks = self._tracker.update(detections, now_s)
+        tracks = self._tracker.update([found for found in detections if found.thing is Thing.PERSON], now_s)
+        clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
+        for track in clear:
+            self._place(track, width, height)
         for track in tracks:
-            if track.seen_s == now_s and not track.jumped:
-                self._place(track, width, height)
+            if track.seen_s == now_s:
+                track.watch(width, height)
+        things = self._things.update(detections, self._tracker.watched_s)
         people = [(track, self._zones_of(track)) for track in tracks if track.confirmed]
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
         }
         shown = [self._show(track, where) for track, where in people if track.seen_s == now_s]
-        return Judgement(_count(people, self._zones), counts, shown)
+        facts = {f"{name}.crossed": line.observe(tracks, width, height, now_s) for name, line in self._lines.items()}
+        facts.update(self._count_things(things, width, height))
+        facts.update(self._behave(people, clear, things, (width, height), now_s))
+        more = {name: fact.value for name, fact in facts.items()}
+        unsure = [name for name, fact in facts.items() if not fact.sure or not self._is_settled(name)]
+        return Judgement(_count(people, self._zones), counts, shown, more, unsure)
+
+    def hand_over(self) -> list[dict[str, Any]]:
+        """Return everybody it follows, as JSON data."""
+        return plain(self._tracker.tracks)
+
+    def take_over(self, people: Sequence[Mapping[str, Any]]) -> None:
+        """Follow those whom another scene of this camera followed. Raises KeyError, TypeError or ValueError."""
+        self._tracker.adopt(tracks_of(people))
 
     @property
     def is_empty(self) -> bool:
@@ -72,6 +111,48 @@ class Scene:
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
         return any(inside(_feet(box, width, height), zone.polygon) for zone in self._zones.values())
+
+    def _is_settled(self, fact: str) -> bool:
+        """Tell whether enough was seen since the last blindness to say that something is not so.
+
+        Until people and things were voted on, none counts yet, and who crossed a line meanwhile was not seen.
+        """
+        line = self._lines.get(fact.removesuffix(".crossed"))
+        return self._tracker.seeing_s >= (line.within_s if line else ENTER_S)
+
+    def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
+        """Count in the whole picture, and in each zone."""
+        facts: dict[str, Fact] = {}
+        for thing in self._counted:
+            boxes, name = things.get(thing, ()), fact_of(thing)
+            facts[name] = Fact(len(boxes))
+            for zone, options in self._zones.items():
+                if zone:
+                    here = [box for box in boxes if _touches(box, options, width, height)]
+                    facts[f"{zone}.{name}"] = Fact(len(here))
+        return facts
+
+    def _behave(
+        self,
+        people: Sequence[tuple[Track, set[str]]],
+        clear: Sequence[Track],
+        things: Mapping[Thing, Sequence[Box]],
+        size: tuple[int, int],
+        now_s: float,
+    ) -> dict[str, Fact]:
+        facts: dict[str, Fact] = {}
+        for name, behaviours in self._behaviours.items():
+            inside_now = [
+                track
+                for track in clear
+                if not track.hidden and inside(_feet(track.box, *size), self._zones[name].polygon)
+            ]
+            present = [track for track, where in people if name in where]
+            fallen = [box for box in things.get(Thing.FALLEN, ()) if _touches(box, self._zones[name], *size)]
+            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks, things, fallen)
+            for behaviour in behaviours:
+                facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
+        return facts
 
     def _place(self, track: Track, width: int, height: int) -> None:
         feet = _feet(track.box, width, height)
@@ -89,6 +170,12 @@ class Scene:
 def _feet(box: Box, width: int, height: int) -> tuple[float, float]:
     """Return the bottom centre as shares of the picture, just inside it."""
     return box.centre[0] / width, min(box.bottom / height, 0.999)
+
+
+def _touches(box: Box, zone: ZoneOptions, width: int, height: int) -> bool:
+    """Tell whether a thing stands in a zone, or its middle is over it: flames hang, and smoke rises."""
+    middle = (box.centre[0] / width, box.centre[1] / height)
+    return inside(_feet(box, width, height), zone.polygon) or inside(middle, zone.polygon)
 
 
 def _demand(where: set[str], zones: Mapping[str, ZoneOptions]) -> set[Gear]:

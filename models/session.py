@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from contextlib import suppress
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from agent.core.errors import NotConnected, Refused
-from agent.core.model import Instant, Sample, Value
+from agent.core.model import Instant, Quality, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.options import COUNTERS
 from models.redaction import redact
@@ -26,6 +27,9 @@ START_LIMIT_S = 30.0
 """A slow PC may take long to load the model."""
 STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
+HAND_LIMIT_S = 5.0
+"""A worker looks at its orders after each picture, and at least each half second."""
+HIDDEN = "somebody may be where the picture does not show it"
 _LAST_WORDS = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -48,10 +52,14 @@ class CameraSession:
         self._timeout_s, self._clock, self._keep = timeout_s, clock, keep
         self._faults, self._memory_mb = faults, memory_mb
         self._advice = ""
+        self._counts = False
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
         self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
+        self._people: asyncio.Future[list[dict[str, Any]]] | None = None
+        self.reports: Callable[[Report], None] = _ignore
+        """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener = asyncio.create_task(self._listen(), name=f"{camera}.stderr")
 
@@ -72,9 +80,9 @@ class CameraSession:
                 self._kept[message.kept.order].put_nowait(message.kept)
             if message.report is None:
                 return []
-            if message.report.proof:
-                self._proven(message.report)
+            if self._is_answer(message.report):
                 return []
+            self.reports(message.report)
             self._refuse_a_glutton()
             self._advise(message.report.advice)
             batch = self._samples(message.report)
@@ -93,12 +101,10 @@ class CameraSession:
 
     async def prove(self) -> Sighting:
         """Have the worker judge a golden picture beside the camera's own. Raises NotConnected."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None:
-            raise NotConnected("the vision worker does not run")
+        self._require_worker()
         if self._proof is None or self._proof.done():
             self._proof = asyncio.get_running_loop().create_future()
-            self._process.stdin.write(b'{"proof": true}\n')
+            self._ask({"proof": True})
         try:
             async with asyncio.timeout(PROOF_LIMIT_S):
                 return await asyncio.shield(self._proof)
@@ -108,12 +114,9 @@ class CameraSession:
 
     async def keep(self, order: str, folder: str, at_s: float, limit_s: float) -> AsyncIterator[EvidenceFile]:
         """Yield the files of one order. Raises NotConnected when the worker dies, or keeps nothing for ``limit_s``."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None:
-            raise NotConnected("the vision worker does not run")
+        self._require_worker()
         queue = self._kept.setdefault(order, asyncio.Queue())
-        line = json.dumps({"evidence": {"id": order, "folder": folder, "at_s": at_s}})
-        self._process.stdin.write(line.encode() + b"\n")
+        self._ask({"evidence": {"id": order, "folder": folder, "at_s": at_s}})
         try:
             last = False
             while not last:
@@ -130,10 +133,44 @@ class CameraSession:
 
     def accept(self) -> None:
         """Have the worker take what the camera sees now for its right view. Raises NotConnected."""
-        assert self._process.stdin is not None
-        if self._process.returncode is not None or self._process.stdin.is_closing():
-            raise NotConnected("the vision worker does not run")
-        self._process.stdin.write(b'{"accept": true}\n')
+        self._require_worker()
+        self._ask({"accept": True})
+
+    async def follow_up(self, old: CameraSession) -> None:
+        """See, take over whom the worker of ``old`` follows, and see again; ``old`` must be read meanwhile.
+
+        Raises NotConnected when there is nothing to see, or when one of the two does not answer.
+        """
+        await self._until(lambda message: message.report is not None and message.report.counts)
+        people = asyncio.create_task(old.people())
+        while not people.done():
+            await self._receive(self._timeout_s)
+        self._ask({"take_over": people.result()})
+        await self._until(lambda message: message.report is not None and message.report.took_over)
+        await self._until(lambda message: message.report is not None and message.report.counts)
+
+    async def people(self) -> list[dict[str, Any]]:
+        """Return whom the worker follows; somebody must read meanwhile. Raises NotConnected."""
+        self._people = asyncio.get_running_loop().create_future()
+        self._ask({"hand_over": True})
+        try:
+            async with asyncio.timeout(HAND_LIMIT_S):
+                return await self._people
+        except TimeoutError as error:
+            raise NotConnected(f"the worker at work told nobody within {HAND_LIMIT_S:g} s") from error
+
+    @property
+    def is_keeping(self) -> bool:
+        """Tell whether the worker owes evidence, which would go with it."""
+        return bool(self._kept)
+
+    def exchange(self, other: CameraSession) -> None:
+        """Go on with the worker of ``other``, which gets ours; whoever reads here notices nothing."""
+        self._process, other._process = other._process, self._process
+        self._words, other._words = other._words, self._words
+        self._listener, other._listener = other._listener, self._listener
+        if self._proof is not None and not self._proof.done():
+            self._proof.set_exception(NotConnected("the model was swapped meanwhile; prove it again"))
 
     async def write(self, point: str, value: Value) -> None:
         """Refuse: a camera has nothing to write."""
@@ -143,6 +180,10 @@ class CameraSession:
     async def close(self) -> None:
         """Kill the worker."""
         self._keep(None)
+        await self.end()
+
+    async def end(self) -> None:
+        """Kill the worker, and leave the picture as it is."""
         for queue in self._kept.values():
             queue.put_nowait(None)
         with suppress(ProcessLookupError):
@@ -152,15 +193,43 @@ class CameraSession:
                 await self._process.wait()
         self._listener.cancel()
 
+    async def _until(self, enough: Callable[[Message], bool]) -> None:
+        try:
+            async with asyncio.timeout(START_LIMIT_S):
+                while not enough(await self._receive(self._timeout_s)):
+                    pass
+        except TimeoutError as error:
+            raise NotConnected(f"the new worker judged no picture within {START_LIMIT_S:g} s") from error
+
+    def _require_worker(self) -> None:
+        """Raise NotConnected when nobody is there to take an order."""
+        assert self._process.stdin is not None
+        if self._process.returncode is not None or self._process.stdin.is_closing():
+            raise NotConnected("the vision worker does not run")
+
+    def _ask(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+
+    def _is_answer(self, report: Report) -> bool:
+        """Take what a line on stdin asked for; False for what the camera saw."""
+        if report.proof:
+            self._proven(report)
+        if report.people is not None and self._people is not None and not self._people.done():
+            self._people.set_result(report.people)
+        return bool(report.proof) or report.people is not None or report.took_over
+
     def _proven(self, report: Report) -> None:
         if self._proof is not None and not self._proof.done():
             now, values = self._clock.now(), _flatten(report)
-            facts = {name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts}
+            facts = {
+                name: Sample.good(f"{self._camera}.{name}", values[name], now) for name in self._facts if name in values
+            }
             self._proof.set_result(Sighting(report.proof, tuple(facts.values())))
 
     def _sees(self) -> bool:
         sample = self._latest.get(f"{self._camera}.camera_ok")
-        return sample is not None and sample.value is True
+        return sample is not None and sample.value is True and self._counts
 
     def _advise(self, advice: str) -> None:
         if advice and advice != self._advice:
@@ -178,12 +247,17 @@ class CameraSession:
             raise NotConnected(f"the vision worker took {used_mb:.0f} MB of memory, more than memory_mb (killed)")
 
     async def _receive(self, limit_s: float) -> Message:
-        assert self._process.stdout is not None
+        process = self._process
+        assert process.stdout is not None
         try:
             async with asyncio.timeout(limit_s):
-                message = await receive(self._process.stdout)
+                message = await receive(process.stdout)
         except TimeoutError as error:
+            if process is not self._process:
+                return await self._receive(limit_s)
             raise NotConnected(f"the vision worker was silent for {limit_s:g} s (killed)") from error
+        if process is not self._process:
+            return await self._receive(limit_s)  # exchanged meanwhile: what the old worker saw is old
         if message is None:
             raise NotConnected(await self._epitaph())
         return message
@@ -212,7 +286,11 @@ class CameraSession:
         late_s = now.mono_s - report.taken_s
         blind = report.blind or (f"pictures come {late_s:.1f} s late" if late_s > STALE_S else "")
         values = _flatten(report)
-        return [*self._health(report, blind, now), *(self._fact(name, values, blind, now) for name in self._facts)]
+        self._counts = report.counts
+        return [
+            *self._health(report, blind, now),
+            *(self._fact(name, values, blind or report.unsettled, now, report.unsure) for name in self._facts),
+        ]
 
     def _health(self, report: Report, blind: str, now: Instant) -> Iterator[Sample]:
         """Yield what the camera tells of itself; without a picture its faults are unknown."""
@@ -225,11 +303,14 @@ class CameraSession:
             is_there = fault in report.faults
             yield Sample.good(point, is_there, now) if report.is_pictured else Sample.bad(point, blind, now)
 
-    def _fact(self, name: str, values: Mapping[str, int], blind: str, now: Instant) -> Sample:
+    def _fact(
+        self, name: str, values: Mapping[str, float], blind: str, now: Instant, unsure: Collection[str]
+    ) -> Sample:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
-        return Sample.good(point, values[name], now)
+        fact = Sample.good(point, values[name], now)
+        return fact._replace(quality=Quality.UNCERTAIN, reason=HIDDEN) if name in unsure else fact
 
 
 def _file(kept: Kept) -> EvidenceFile:
@@ -237,8 +318,12 @@ def _file(kept: Kept) -> EvidenceFile:
     return EvidenceFile(kept.kind, kept.name, kept.media_type, *found)
 
 
-def _flatten(report: Report) -> dict[str, int]:
-    values = dict(report.whole or {})
+def _ignore(report: Report) -> None:
+    del report
+
+
+def _flatten(report: Report) -> dict[str, float]:
+    values = {**(report.whole or {}), **report.more}
     for zone, count in (report.zones or {}).items():
         values.update({f"{zone}.{fact}": value for fact, value in count.items()})
     return values

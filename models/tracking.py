@@ -6,16 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from models.detection import Box, Detection, Wearing
-from models.geometry import distance, iou
+from models.geometry import covered, distance, iou, is_cut
+from models.posture import Pace, Posture
+from models.rhythm import Rhythm
 from models.vocabulary import Gear
 from models.voting import Ballot, Presence
 
 LOST_S = 1.5
-"""A person not seen for that long is gone."""
+"""A person not seen for that long is gone; longer where pictures come more slowly."""
+LINGER_S = 30.0
+"""Whoever was last seen lying does not walk away: nothing that is not seen clears a fall."""
 CONFIRMED_HITS = 3
+LEAST_PX = 40.0
+"""Of somebody smaller, posture and pace are unknown."""
+HIDDEN_SHARE = 0.4
+"""A person of whom somebody nearer hides that much votes nothing."""
 JUMP_HEIGHTS = 1.5
 _STRONG_IOU, _WEAK_IOU = 0.25, 0.4
 _NEAR_HEIGHTS = 0.6
+_QUICKEST = 3.0
+"""Lengths per second that a person may have moved since the picture before."""
 _SIZE_RATIO = 0.6
 _SMOOTH = 0.5
 
@@ -32,6 +42,11 @@ class Track:
     ballots: dict[Gear, Ballot] = field(default_factory=dict)
     zones: dict[str, Presence] = field(default_factory=dict)
     jumped: bool = False
+    hidden: bool = False
+    clear: bool = False
+    """Whether the newest picture of it shows all of it, and large enough."""
+    posture: Posture = field(default_factory=Posture)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def confirmed(self) -> bool:
@@ -44,7 +59,7 @@ class Track:
 
     def expected(self, now_s: float) -> Box:
         """Return where it should be at ``now_s``."""
-        passed_s = now_s - self.seen_s
+        passed_s = 0.0 if self.posture.lying else min(now_s - self.seen_s, LOST_S)
         return self.box.moved(self.speed[0] * passed_s, self.speed[1] * passed_s)
 
     def follow(self, detection: Detection, now_s: float, strong: bool) -> None:
@@ -61,9 +76,21 @@ class Track:
             self.vote(detection, now_s)
 
     def vote(self, detection: Detection, now_s: float) -> None:
-        """Cast the votes of one observation."""
+        """Cast the votes of one observation; of somebody hidden, what is seen may be another's."""
+        if self.hidden:
+            return
         for gear, wearing in detection.gear.items():
             self.ballots.setdefault(gear, Ballot()).cast(wearing, now_s)
+
+    def watch(self, width: int, height: int) -> None:
+        """Take up how it holds itself and how it moves, where the newest picture shows that clearly."""
+        whole = not self.hidden and self.box.length >= LEAST_PX and not is_cut(self.box, width, height)
+        self.clear = whole and not self.jumped
+        if not self.clear:
+            self.pace.forget()
+        else:
+            self.posture.observe(self.box, self.seen_s)
+            self.pace.observe(self.box, self.seen_s)
 
     def verdict(self, gear: Gear) -> Wearing:
         """Return what the votes say of a piece of equipment."""
@@ -78,19 +105,42 @@ class Tracker:
         self.tracks: list[Track] = []
         self._strong_score = strong_score
         self._next_id = 1
+        self._rhythm = Rhythm()
+        self._boxes: Sequence[Box] = ()
 
     def update(self, detections: Sequence[Detection], now_s: float) -> list[Track]:
         """Return the living tracks after the picture taken at ``now_s``; those seen in it have ``seen_s == now_s``."""
+        step_s = self._rhythm.step(now_s)
         strong = [found for found in detections if found.score >= self._strong_score]
         weak = [found for found in detections if found.score < self._strong_score]
-        self.tracks = [track for track in self.tracks if now_s - track.seen_s <= LOST_S]
+        self.tracks = [track for track in self.tracks if not self._is_lost(track, now_s)]
         free = list(self.tracks)
+        self._boxes = [found.box for found in strong]
         self._match(free, strong, _by_overlap(_STRONG_IOU), now_s)
         self._match(free, weak, _by_overlap(_WEAK_IOU), now_s)
-        self._match(free, strong, _by_distance, now_s)
+        self._match(free, strong, _by_distance(max(_NEAR_HEIGHTS, min(_QUICKEST * step_s, JUMP_HEIGHTS))), now_s)
         for detection in strong:
             self._begin(detection, now_s)
         return self.tracks
+
+    def adopt(self, tracks: list[Track]) -> None:
+        """Go on with the people that another tracker followed, in place of its own."""
+        self.tracks = tracks
+        self._next_id = max([self._next_id, *(track.id + 1 for track in tracks)])
+
+    @property
+    def watched_s(self) -> float:
+        """How long was really watched so far: it stands still while no pictures come."""
+        return self._rhythm.watched_s
+
+    @property
+    def seeing_s(self) -> float:
+        """How long was watched since the last time without pictures."""
+        return self._rhythm.seeing_s
+
+    def _is_lost(self, track: Track, now_s: float) -> bool:
+        limit_s = LINGER_S if track.confirmed and track.posture.lying else max(LOST_S, self._rhythm.patience_s)
+        return now_s - track.seen_s > limit_s
 
     def _match(self, free: list[Track], found: list[Detection], closeness: Closeness, now_s: float) -> None:
         """Pair greedily, closest first; paired ones leave both lists."""
@@ -99,13 +149,17 @@ class Tracker:
             if value > 0 and track in free and item in found:
                 free.remove(track)
                 found.remove(item)
+                track.hidden = self._is_hidden(item)
                 track.follow(item, now_s, item.score >= self._strong_score)
 
     def _begin(self, detection: Detection, now_s: float) -> None:
-        track = Track(self._next_id, detection.box, now_s, hits=1)
+        track = Track(self._next_id, detection.box, now_s, hits=1, hidden=self._is_hidden(detection))
         track.vote(detection, now_s)
         self.tracks.append(track)
         self._next_id += 1
+
+    def _is_hidden(self, detection: Detection) -> bool:
+        return covered(detection.box, self._boxes) >= HIDDEN_SHARE
 
 
 Closeness = Callable[[Box, Box], float]
@@ -119,6 +173,11 @@ def _by_overlap(least: float) -> Closeness:
     return closeness
 
 
-def _by_distance(a: Box, b: Box) -> float:
-    alike = min(a.height, b.height) >= _SIZE_RATIO * max(a.height, b.height)
-    return max(0.0, 1 - distance(a, b) / _NEAR_HEIGHTS) if alike else 0.0
+def _by_distance(reach: float) -> Closeness:
+    """Return how near two boxes are, at most ``reach`` lengths apart; one who falls keeps its length."""
+
+    def closeness(a: Box, b: Box) -> float:
+        alike = min(a.length, b.length) >= _SIZE_RATIO * max(a.length, b.length)
+        return max(0.0, 1 - distance(a, b) / reach) if alike else 0.0
+
+    return closeness

@@ -33,6 +33,11 @@ class Thing(StrEnum):
     FALLEN = "fallen"
 
 
+def fact_of(thing: Thing) -> str:
+    """Return the name of the count of a thing."""
+    return "vehicles" if thing is Thing.VEHICLE else str(thing)
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a label says: a thing, or a piece of equipment that is ``worn`` or (not ``worn``) missing."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from typing import Any
 
 from models.detection import Wearing
 
@@ -14,12 +16,17 @@ class Ballot:
     """Votes on one piece of equipment of one person.
 
     Missing once >= 60 % of >= 3 votes in 2 s say so; no longer missing once < 30 % of >= 3 votes in 3 s do.
+    Where pictures come too slowly for three votes in 2 s, the last three of 3 s decide.
     Unknown is no vote: a person who cannot be seen well keeps the last judgement.
     """
 
-    def __init__(self) -> None:
-        self.verdict = Wearing.UNKNOWN
-        self._votes: deque[tuple[float, bool]] = deque()
+    def __init__(self, verdict: Wearing = Wearing.UNKNOWN, votes: Iterable[tuple[float, bool]] = ()) -> None:
+        self.verdict = verdict
+        self._votes: deque[tuple[float, bool]] = deque(votes)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON data, for a worker that goes on."""
+        return {"verdict": self.verdict, "votes": list(self._votes)}
 
     def cast(self, seen: Wearing, now_s: float) -> None:
         """Add what was seen at ``now_s`` (monotonic seconds) and judge anew."""
@@ -32,6 +39,8 @@ class Ballot:
 
     def _judge(self, now_s: float) -> Wearing:
         recent = [missing for at_s, missing in self._votes if at_s >= now_s - ENTER_S]
+        if len(recent) < ENTER_VOTES:
+            recent = [missing for _, missing in self._votes][-ENTER_VOTES:]
         if len(recent) >= ENTER_VOTES and sum(recent) >= ENTER_SHARE * len(recent):
             return Wearing.MISSING
         if len(self._votes) < ENTER_VOTES:
@@ -45,9 +54,13 @@ class Presence:
 
     NEEDED = 3
 
-    def __init__(self) -> None:
-        self.inside = False
-        self._count = 0
+    def __init__(self, inside: bool = False, count: int = 0) -> None:
+        self.inside = inside
+        self._count = count
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON data, for a worker that goes on."""
+        return {"inside": self.inside, "count": self._count}
 
     def observe(self, inside: bool) -> None:
         """Add one observation."""

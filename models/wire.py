@@ -24,17 +24,36 @@ class Report:
     blind: str
     fps: float
     taken_s: float
-    whole: dict[str, int] | None = None
-    zones: dict[str, dict[str, int]] | None = None
+    whole: dict[str, float] | None = None
+    zones: dict[str, dict[str, float]] | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    unsettled: str = ""
+    """Why the facts do not count yet though the camera sees (models.settling); empty when they do."""
     faults: tuple[str, ...] = ()
     """What is wrong with the picture (models.trust.faults), also what does not blind."""
     is_pictured: bool = True
     """False while there is no picture that ``faults`` could be about."""
     advice: str = ""
     """What would be better about the stream, in words."""
+    took_ms: float = 0.0
+    """What looking at the picture and judging it took."""
+    model_fault: bool = False
+    """Blind, for the model gave no sound answer."""
+    people: list[dict[str, Any]] | None = None
+    """Not what the camera saw: those whom the worker follows, as a line on stdin asked."""
+    took_over: bool = False
+    """Not what the camera saw: the worker goes on with the people that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
+    more: dict[str, float] = field(default_factory=dict)
+    """Facts of behaviours, by name."""
+    unsure: tuple[str, ...] = ()
+    """Those of ``more`` that may raise an alarm and clear none: somebody may be where the picture does not show it."""
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether the facts are what the camera saw."""
+        return self.whole is not None and not self.blind and not self.unsettled
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Before anything loads the libraries: no telemetry; a USB camera that gives nothing for 3 s is lost.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -31,7 +31,6 @@ from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Picture, Slot
 from models.detection import Box, Detection
 from models.drawing import annotate
-from models.gate import Looked, may_gate, needs_look, small
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
@@ -39,7 +38,8 @@ from models.privacy import faces, pixelate
 from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
-from models.scene import Scene
+from models.scene import Judgement, Scene
+from models.settling import Settling
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
@@ -61,20 +61,19 @@ class Worker:
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
-        self._scene = Scene(options.watched, vision.sure)
+        self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
+        self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
         self._empty = True
-        self._gated = options.gate == "auto" and may_gate(vision.offers.things)
-        self._looked: Looked | None = None
-        self._last: Report | None = None
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
         self._inferred = self._skipped = 0
         self._proofs: deque[Proof] = deque()
+        self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
         self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
@@ -92,6 +91,10 @@ class Worker:
         """Take the view as it is now for the right one; may be called from any thread."""
         self._accepted.set()
 
+    def hand(self, order: dict[str, Any]) -> None:
+        """Hand over, or take over, between two pictures; may be called from any thread."""
+        self._handing.append(order)
+
     def run(self) -> None:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
@@ -108,6 +111,7 @@ class Worker:
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
+            self._go_on_handing()
             self._remember()
 
     def _remember(self) -> None:
@@ -121,13 +125,17 @@ class Worker:
         """Take one look, so that the camera's own pictures wait for one look at most."""
         if self._proofs and self._proofs[0].look():
             proof = self._proofs.popleft()
-            now_s = time.monotonic()
-            zones = {name: count.as_dict() for name, count in proof.seen.zones.items() if name}
-            whole = proof.seen.whole.as_dict()
-            send(
-                self._out,
-                Report("", self._fps(now_s), now_s, whole, zones, counters=self._counters(), proof=proof.name),
-            )
+            report = self._told(proof.seen, time.monotonic())
+            send(self._out, replace(report, counters=self._counters(), proof=proof.name))
+
+    def _go_on_handing(self) -> None:
+        while self._handing:
+            order, now_s = self._handing.popleft(), time.monotonic()
+            if "take_over" in order:
+                self._scene.take_over(order["take_over"])
+                send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
+            else:
+                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -148,23 +156,10 @@ class Worker:
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)
         if blind:
-            self._looked = None  # what comes after is new
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
-        elif self._is_still(frame):
-            self._repeat(frame, self._reason(Effect.ZONES))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
-
-    def _is_still(self, frame: Frame) -> bool:
-        return self._gated and not needs_look(self._looked, small(frame.picture), frame.taken_s)
-
-    def _repeat(self, frame: Frame, blind: str) -> None:
-        """Report the last judgement for a picture like the one that it was made of."""
-        assert self._last is not None
-        self._judged.append(frame.taken_s)
-        self._report(replace(self._last, blind=blind, fps=self._fps(frame.taken_s), taken_s=frame.taken_s))
-        self._ring_blind(frame)
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -172,15 +167,16 @@ class Worker:
 
     def _judge(self, frame: Frame, blind: str) -> None:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
+        began_s = time.monotonic()
         height, width = frame.picture.shape[:2]
         try:
             found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._looked = None
             self._ring_blind(frame)
-            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s))
+            self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
         judgement = self._scene.judge(found, width, height, frame.taken_s)
+        took_ms = round((time.monotonic() - began_s) * 1000, 1)
         self._empty = all(item.score < self._vision.sure for item in found)
         self._inferred += 1
         self._judged.append(frame.taken_s)
@@ -188,14 +184,22 @@ class Worker:
         if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
             jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
             self._pictured_s = frame.taken_s
-        zones = {name: count.as_dict() for name, count in judgement.zones.items() if name}
-        whole = judgement.whole.as_dict()
-        self._last = Report(blind, self._fps(frame.taken_s), frame.taken_s, whole, zones)
-        if self._gated:
-            self._looked = Looked(small(frame.picture), frame.taken_s, bool(found) or not self._scene.is_empty)
-        self._report(self._last, jpeg)
+        report = replace(
+            self._told(judgement, frame.taken_s),
+            blind=blind,
+            unsettled=self._settling.look(frame.taken_s),
+            took_ms=took_ms,
+            more=dict(judgement.more),
+            unsure=tuple(judgement.unsure),
+        )
+        self._report(report, jpeg)
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _told(self, seen: Judgement, at_s: float) -> Report:
+        """Return a report of who was counted at ``at_s``."""
+        zones = {name: count.as_dict() for name, count in seen.zones.items() if name}
+        return Report("", self._fps(at_s), at_s, seen.whole.as_dict(), zones)
 
     def _ring_blind(self, frame: Frame) -> None:
         """Keep for a clip what nobody was looked for in."""
@@ -281,7 +285,7 @@ def main() -> None:
 
 
 def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
-    """Take orders while the agent is there: each line asks for one proof, for evidence, or accepts the view."""
+    """Take orders while the agent is there: each line asks for one thing (see models/session.py)."""
     bundle = load_bundle(options.bundle)
     for line in sys.stdin:
         order = json.loads(line)
@@ -289,8 +293,10 @@ def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
             worker.keep(Order.read(order["evidence"]))
         elif "accept" in order:
             worker.accept()
-        else:
+        elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
+        else:
+            worker.hand(order)
 
 
 if __name__ == "__main__":

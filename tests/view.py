@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.api.explaining import Explanation
+from agent.api.modelsets import ModelsView
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
 from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
@@ -156,6 +157,29 @@ class FakeTrials:
         return [{"camera": "gate", "passed": camera is None, "reason": "siren: read back False", "legs_ms": legs}]
 
 
+class FakeModels:
+    """One camera with the model of ``site.yaml``; an activation of ``bad`` is refused."""
+
+    def row(self) -> dict[str, Any]:
+        gate = {"camera": "gate", "model": "", "previous": [], "probation_s": 599.6, "latency_ms": 31.5}
+        return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
+
+    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        if camera != "gate":
+            raise KeyError(camera)
+        action, reason = ("rejected", "it is bad") if model == "bad" else ("activated", "")
+        return {"action": action, "camera": camera, "model": model, "previous": "", "reason": reason}
+
+    async def rollback(self, camera: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        return {
+            "action": "rolled-back",
+            "camera": camera,
+            "model": "",
+            "previous": "ppe/1.0.1",
+            "reason": operator.note,
+        }
+
+
 class FakeRules:
     """Implements ``RulesView``."""
 
@@ -245,6 +269,7 @@ class FakeView:
 
     def __init__(self, language: str = "en") -> None:
         self.rules: RulesView = FakeRules()
+        self.models: ModelsView = FakeModels()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
-from agent.api import cameras, evidence, explaining, operations, rulesets, trials
+from agent.api import cameras, evidence, explaining, modelsets, operations, rulesets, trials
 from agent.api.requests import VIEW, Body, read
 from agent.api.view import GatewayView
 from agent.core.document import suggestion
@@ -47,17 +47,9 @@ async def serve(view: GatewayView, path: Path) -> AsyncIterator[None]:
     app = web.Application(middlewares=[_explain], client_max_size=64 * 1024)
     app[VIEW] = view
     app[rulesets.RULES] = view.rules
-    app.add_routes(
-        [
-            *_ROUTES,
-            *cameras.ROUTES,
-            *evidence.ROUTES,
-            *explaining.ROUTES,
-            *operations.ROUTES,
-            *rulesets.ROUTES,
-            *trials.ROUTES,
-        ]
-    )
+    app[modelsets.MODELS] = view.models
+    more = (operations, explaining, rulesets, modelsets, trials, evidence, cameras)
+    app.add_routes([*_ROUTES, *(route for each in more for route in each.ROUTES)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.UnixSite(runner, str(path)).start()

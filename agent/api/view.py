@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agent.api.cameras import CamerasView
     from agent.api.evidence import EvidenceView
     from agent.api.explaining import ExplainingView
+    from agent.api.modelsets import ModelsView
     from agent.api.operations import OperationsView
     from agent.api.trials import Trials
 
@@ -201,6 +202,10 @@ class GatewayView(Protocol):
     @property
     def rules(self) -> RulesView:
         """The rule sets."""
+
+    @property
+    def models(self) -> ModelsView:
+        """The cameras' models."""
 
     def status(self) -> Status:
         """Return the whole at a glance."""

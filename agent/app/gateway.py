@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from agent.api.evidence import EvidenceView
+from agent.api.modelsets import ModelsView
 from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, Status, UplinkRow
@@ -36,11 +37,14 @@ _STREAM_BUFFER = 1000
 class Gateway:
     """Implements ``agent.api.view.GatewayView``."""
 
-    def __init__(self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets, evidence: Evidence) -> None:
+    def __init__(
+        self, plan: Plan, parts: Parts, trials: Trials, rules: RuleSets, evidence: Evidence, models: ModelsView
+    ) -> None:
         self.trials = trials
         self.evidence: EvidenceView = evidence
         self.config_revision = plan.site.revision
         self.rules: RulesView = Rules(rules)
+        self.models = models
         self._plan = plan
         self._parts = parts
         self._started = parts.clock.now()

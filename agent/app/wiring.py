@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -17,6 +18,7 @@ from agent.annunciation.start import Start
 from agent.api import serve
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
+from agent.app.modelsets import ModelSets, ModelStore
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
@@ -40,6 +42,7 @@ from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
 from agent.uplink import Uplink
 from agent.version import VERSION
+from models.camera import CameraDriver
 from rules.adoption import ended
 from rules.engine import Engine
 
@@ -99,7 +102,9 @@ class Agent:
         )
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
-        self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence)
+        cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
+        self.models = ModelSets(cameras, ModelStore(state / "models"), self.pipeline, self.journal, clock)
+        self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -119,6 +124,7 @@ class Agent:
         with self.journal:
             await self._restore()
             self.gateway.operations.prepare()
+            await self.models.prepare()
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(serve(self.gateway, self.socket))
                 await stack.enter_async_context(scope(self._outer()))
@@ -169,6 +175,7 @@ class Agent:
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
+        yield Leaf("models", self.models.run)
         if self.uplink is not None:
             yield Leaf("uplink", self.uplink.run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,18 @@ from agent.client import AgentAway, AgentRefused
 
 Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
+Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 REFUSED, AWAY = 1, 3
+
+
+def name_of(operator: str) -> str:
+    """Return who acts: the one who is named, or whoever is logged in."""
+    return operator or getpass.getuser()
+
+
+def acting(operator: str, note: str) -> dict[str, str]:
+    """Return what a request says of who acts, and why."""
+    return {"operator": name_of(operator), "via": "cli", "note": note}
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated, Any
 
 import typer
 
-from agent.cli.asking import AsJson, Socket, telling
+from agent.cli.asking import AsJson, Socket, Who, acting, telling
 from agent.client import Client
 
 app = typer.Typer(help="Cameras: health, coverage, the right view.", no_args_is_help=True)
@@ -46,13 +45,12 @@ def coverage(socket: Socket = None, as_json: AsJson = False) -> None:
 def accept(
     camera: Annotated[str, typer.Argument(help="id", show_default=False)],
     reason: Annotated[str, typer.Option("--reason", help="why; goes into the journal")] = "",
-    operator: Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")] = "",
+    operator: Who = "",
     socket: Socket = None,
 ) -> None:
     """Take what a moved camera sees now for its right view; check first that its zones still fit."""
     with telling():
-        who = operator or getpass.getuser()
-        Client(socket).post(f"cameras/{camera}/accept", operator=who, via="cli", note=reason)
+        Client(socket).post(f"cameras/{camera}/accept", **acting(operator, reason))
         print(f"{camera}: its view is learnt anew, from pictures without people")
 
 

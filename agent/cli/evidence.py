@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.asking import REFUSED, AsJson, Socket, telling
+from agent.cli.asking import REFUSED, AsJson, Socket, Who, name_of, telling
 from agent.client import Client
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ app = typer.Typer(help="Pictures and clips of alarms.", no_args_is_help=True)
 _LIMIT_S = 600.0
 """Hashing a full disk takes its time."""
 Id = Annotated[str, typer.Argument(metavar="ID", help="as 'anshao evidence list' shows it", show_default=False)]
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 
 
 @app.command("list")
@@ -50,7 +48,7 @@ def export(
 ) -> None:
     """Write a picture or a clip to a file; one that is not what it was when it was taken is refused."""
     with telling():
-        who = {"operator": operator or getpass.getuser(), "via": "cli"} if original else None
+        who = {"operator": name_of(operator), "via": "cli"} if original else None
         content = Client(socket, _LIMIT_S).content(f"evidence/{id_}", who)
     try:
         to.write_bytes(content)
@@ -64,7 +62,7 @@ def export(
 def send(id_: Id, operator: Who = "", socket: Socket = None) -> None:
     """Send a picture or a clip to the centre, now or again."""
     with telling():
-        done = Client(socket).post(f"evidence/{id_}/send", operator=operator or getpass.getuser(), via="cli")
+        done = Client(socket).post(f"evidence/{id_}/send", operator=name_of(operator), via="cli")
     print(f"{id_}: goes out in {done['parts']} part(s)")
 
 

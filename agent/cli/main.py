@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from agent.cli import cameras, evidence, journal, opcua, operations, trials
+from agent.cli import models as models_commands
 from agent.cli import rules as rules_commands
-from agent.cli.asking import AsJson, Socket
+from agent.cli.asking import AsJson, Socket, Who, name_of
 from agent.cli.asking import telling as _telling
 from agent.cli.field import commands
 from agent.client import Client
@@ -28,6 +28,7 @@ app.add_typer(opcua.app, name="opcua")
 app.add_typer(journal.app, name="journal")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(rules_commands.app, name="rules")
+app.add_typer(models_commands.app, name="models")
 
 
 def _duration(text: str) -> float:
@@ -38,7 +39,6 @@ def _duration(text: str) -> float:
 
 
 Site = Annotated[Path, typer.Argument(help="the site file", show_default=False)]
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Seconds = Annotated[float, typer.Option(parser=_duration, metavar="DURATION")]
 
 
@@ -136,7 +136,7 @@ def ack(
         client = Client(socket)
         waiting = [row["id"] for row in client.get("alarms") if "unacknowledged" in row["state"]]
         for each in waiting if alarm == "all" else [alarm]:
-            done = client.post(f"alarms/{each}/acknowledge", operator=_who(operator), via="cli", note=note)
+            done = client.post(f"alarms/{each}/acknowledge", operator=name_of(operator), via="cli", note=note)
             print(f"{each}: {'acknowledged' if done['acknowledged'] else 'there was nothing to acknowledge'}")
 
 
@@ -148,7 +148,7 @@ def silence(
 ) -> None:
     """Stop the sound, and nothing else: it is not acknowledging."""
     with _telling():
-        found = Client(socket).post("silence", operator=_who(operator), via="cli", alarm=alarm)
+        found = Client(socket).post("silence", operator=name_of(operator), via="cli", alarm=alarm)
         print(f"{found['silenced']} alarm(s) silenced")
 
 
@@ -162,7 +162,7 @@ def test_outputs(
     """Switch sirens and lamps on for a moment; the events are marked as a test."""
     with _telling():
         Client(socket).post(
-            "outputs/test", operator=_who(operator), via="cli", seconds=seconds, outputs=outputs or None
+            "outputs/test", operator=name_of(operator), via="cli", seconds=seconds, outputs=outputs or None
         )
         print(f"testing for {seconds:g} s; 'anshao status' shows what was read back")
 
@@ -232,7 +232,3 @@ def _show(
             return
         language = "en" if what == "status" else client.get("status")["gateway"]["language"]
         tables.show(getattr(tables, table)(found, language))
-
-
-def _who(operator: str) -> str:
-    return operator or getpass.getuser()

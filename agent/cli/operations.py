@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from agent.cli.asking import AsJson, Socket, telling
+from agent.cli.asking import AsJson, Socket, Who, name_of, telling
 from agent.client import Client
 from agent.core.durations import format_duration, parse_duration
 
@@ -22,7 +21,6 @@ def _duration(text: str) -> float:
 
 
 Alarm = Annotated[str, typer.Argument(help="id", show_default=False)]
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Reason = Annotated[str, typer.Option("--reason", help="why; goes into the journal", show_default=False)]
 
 
@@ -97,7 +95,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _post(socket: Path | None, what: str, operator: str, **body: object) -> Any:
-    return Client(socket).post(what, operator=operator or getpass.getuser(), via="cli", **body)
+    return Client(socket).post(what, operator=name_of(operator), via="cli", **body)
 
 
 def _show(socket: Path | None, what: str, table: str, as_json: bool) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated
 
 import typer
 
-from agent.cli.asking import AsJson, Socket, telling
+from agent.cli.asking import AsJson, Socket, Who, name_of, telling
 from agent.client import Client
 
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 _PROOF_LIMIT_S = 300.0
 
 
@@ -25,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def self_test(operator: Who = "", socket: Socket = None) -> None:
     """Switch every siren and lamp on in turn, now; the result is an event."""
     with telling():
-        Client(socket).post("self-test", operator=operator or getpass.getuser(), via="cli")
+        Client(socket).post("self-test", operator=name_of(operator), via="cli")
         print("testing; then say what you heard with 'anshao confirm-test'")
 
 
@@ -37,9 +35,7 @@ def confirm_test(
 ) -> None:
     """Confirm that the last self-test was heard and seen, or that it was not."""
     with telling():
-        done = Client(socket).post(
-            "self-test/confirm", operator=operator or getpass.getuser(), via="cli", heard=heard, note=note
-        )
+        done = Client(socket).post("self-test/confirm", operator=name_of(operator), via="cli", heard=heard, note=note)
         print("confirmed" if done["confirmed"] else "there was no self-test to confirm")
         if not done["confirmed"]:
             raise typer.Exit(1)
@@ -55,7 +51,7 @@ def proof_test(
     with telling():
         wanted = None if camera == "all" else camera
         client = Client(socket, timeout_s=_PROOF_LIMIT_S)
-        proofs = client.post("proof-test", operator=operator or getpass.getuser(), via="cli", camera=wanted)["proofs"]
+        proofs = client.post("proof-test", operator=name_of(operator), via="cli", camera=wanted)["proofs"]
     if as_json:
         print(json.dumps(proofs, indent=1, ensure_ascii=False))
     for proof in () if as_json else proofs:

@@ -20,6 +20,20 @@ class Ballast:
     def __init__(self, path: Path, size: int) -> None:
         self._path, self._size = path, size
 
+    @property
+    def free_bytes(self) -> int:
+        """How much the disk has left, or 0 if it does not say."""
+        try:
+            system = os.statvfs(self._path.parent)
+        except OSError:
+            return 0
+        return system.f_bavail * system.f_frsize
+
+    @property
+    def is_missing(self) -> bool:
+        """Tell whether nothing can be given back, for want of room."""
+        return self.free_bytes < _ROOM * self._size and not self._is_laid()
+
     def release(self) -> None:
         """Give the room back."""
         try:
@@ -30,13 +44,16 @@ class Ballast:
     def lay(self) -> None:
         """Take up the room if there is plenty, unless that is done already."""
         try:
-            if self._path.exists() and self._path.stat().st_size == self._size:
-                return
-            system = os.statvfs(self._path.parent)
-            if system.f_bavail * system.f_frsize >= _ROOM * self._size:
+            if not self._is_laid() and self.free_bytes >= _ROOM * self._size:
                 self._write()
         except OSError:
             self.release()
+
+    def _is_laid(self) -> bool:
+        try:
+            return self._path.stat().st_size == self._size
+        except OSError:
+            return False
 
     def _write(self) -> None:
         with self._path.open("wb") as file:

@@ -11,9 +11,11 @@ EVERY_BYTES = 4 << 20
 LARGEST_LOG_BYTES = 8 << 20
 """From here on the writer waits until the log is empty. The ballast is larger: on a full disk it takes the log."""
 
+_LEAST_BYTES = 16 << 10
+
 
 class Checkpoints:
-    """Belongs to one connection. A checkpoint that failed is raised from the next ``wrote``, as sqlite3.Error."""
+    """Belongs to one connection. ``tight``: the disk is nearly full, so the log is emptied before each transaction."""
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self._path, self._db = path, db
@@ -21,21 +23,29 @@ class Checkpoints:
         self._since = 0
         self._thread = ThreadPoolExecutor(1, "journal checkpoint")
         self._running: Future[None] | None = None
+        self.tight = False
         db.execute("PRAGMA wal_autocheckpoint = 0")
 
-    def wrote(self, size: int) -> None:
-        """Count ``size`` bytes as committed. Raises sqlite3.Error."""
-        self._since += size
+    def prepare(self) -> None:
+        """Be called before a transaction, so that nothing that was committed is taken for failed.
+
+        Raises sqlite3.Error: of a checkpoint that failed since, or because the log is too large and cannot be emptied.
+        """
         if self._running is not None and self._running.done():
             done, self._running = self._running, None
             done.result()
-        if self._since < EVERY_BYTES:
-            return
-        if self._running is None:
+        if self._since and (self.tight or (self._since >= EVERY_BYTES and self._is_too_large())):
+            self.empty()
+
+    def wrote(self, size: int) -> None:
+        """Count about ``size`` bytes as committed; any transaction writes some pages of its own. Never raises."""
+        self._since += max(size, _LEAST_BYTES)
+        if self._since >= EVERY_BYTES and self._running is None:
             self._since = 0
             self._running = self._thread.submit(self._checkpoint)
-        elif self._log.stat().st_size > LARGEST_LOG_BYTES:
-            self.empty()
+
+    def _is_too_large(self) -> bool:
+        return self._running is not None and self._log.stat().st_size > LARGEST_LOG_BYTES
 
     def empty(self) -> None:
         """Move everything into the file and cut the log off. Raises sqlite3.Error."""

@@ -36,6 +36,8 @@ MOST_IN_MEMORY = 20_000
 """Events that are kept in memory while the disk fails; then the least important lane loses its oldest, and says so."""
 _MOST_IN_ONE = 500
 _RETRY_S = 2.0
+_TIGHT_BYTES = 4 << 20
+"""Room for a transaction of 1 MB, for its log, and for the deletion that makes room for the next."""
 _HOUSEKEEPING_EVERY_S = 1.0
 _SALVAGE_AT_ONCE_S = 0.1
 
@@ -204,8 +206,16 @@ class Journal:
         hours = self._keeper.hours(store, time.monotonic())
         self.stats = JournalStats(last, pending, store.size_bytes(), autonomy_h=hours)
 
+    def _mind_the_room(self, store: Store) -> None:
+        """Without ballast nothing can be given back: keep the log empty, and room in the file for what comes next."""
+        is_tight = self._ballast.is_missing
+        store.keep_log_empty(is_tight)
+        if is_tight and store.spare_bytes() + self._ballast.free_bytes < _TIGHT_BYTES:
+            self._keeper.make_room(store)
+
     def _write(self, store: Store) -> None:
         while self._events or self._alarms:
+            self._mind_the_room(store)
             with self._lock:
                 batch = list(islice(self._events, _MOST_IN_ONE))
                 alarms, losses = dict(self._alarms), dict(self._lost)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from agent.journal.store import Entry
 from agent.journal.verifying import verify
 
 
@@ -43,6 +43,6 @@ class Reader:
         query = "SELECT seq, hash, body FROM event WHERE seq BETWEEN ? AND ? AND (? IS NULL OR lane = ?) ORDER BY seq"
         for seq, hash_, body in self._db.execute(query, (first, last or (1 << 62), lane, lane)):
             try:
-                yield {"data": {}, **json.loads(body), "journalseq": seq, "hash": hash_}
+                yield Entry(seq, hash_, body).envelope()
             except ValueError:
                 yield {"journalseq": seq, "hash": hash_, "damaged": bytes(body).decode(errors="replace")}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ from agent.core.model import Alarm, EventDraft, Remembered
 from agent.journal.checkpoints import Checkpoints
 from agent.journal.composing import Composer
 from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boot_id, chain, checksum
-from agent.journal.opening import connect
+from agent.journal.opening import PAGE, connect
 from agent.journal.outbox import LaneMark, Marks
 from agent.journal.removal import Removed, remove
 from agent.journal.salvage import Salvaged
@@ -24,6 +26,8 @@ KEEP_MEMORY_S = 30 * 86400.0
 """What a rule had learnt that is gone for so long is forgotten."""
 _AT_ONCE = 500
 _MOST_BYTES = 1 << 20
+_MOST_REMOVED = 4 << 20
+"""At once: who must lose something loses little more than is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +89,14 @@ class Store:
         """
         last = {lane: mark.last for lane, mark in self._marks.of.items()}
         entries, rows = self._composed(events, last)
-        with self._transaction():
-            self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        with self._transaction(sum(len(entry.body) for entry in entries)):
             self._save_alarms(alarms)
             for lane, mark in self._marks.of.items():
                 mark.last = last[lane]
                 mark.done = mark.done if self._sends else mark.last
-            for row in rows:
-                self._marks.of[row[1]].bytes += len(row[6])
-            self._marks.save()
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (entries[-1].hash if entries else self._hash,)
-            )
+            self._insert(rows, entries[-1].hash if entries else self._hash)
         if entries:
             self.last_seq, self._hash = entries[-1].seq, entries[-1].hash
-        self._checkpoints.wrote(sum(len(entry.body) for entry in entries))
         return entries
 
     def _composed(
@@ -128,13 +125,17 @@ class Store:
         for seq, event in enumerate(found, self.last_seq + 1):
             previous = chain(previous, event.body)
             rows.append((seq, *event.columns, event.body, checksum(event.body), previous))
-        with self._transaction():
-            self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            for event in found:
-                self._marks.of[event.lane].bytes += len(event.body)
-            self._marks.save()
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (previous,))
+        with self._transaction(sum(len(event.body) for event in found)):
+            self._insert(rows, previous)
         self.last_seq, self._hash = self.last_seq + len(found), previous
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]], last_hash: str) -> None:
+        """Write events, how much their lanes keep, and the end of the chain; belongs into a transaction."""
+        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        for row in rows:
+            self._marks.of[row[1]].bytes += len(row[6])
+        self._marks.save()
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (last_hash,))
 
     def resume(self, lanes: Mapping[str, tuple[int, int]], alarms: Sequence[tuple[str, str, str]]) -> None:
         """Go on where a damaged file was: each lane's last number and done mark; and the saved alarms."""
@@ -147,6 +148,15 @@ class Store:
     def empty_log(self) -> None:
         """Give back the room that the log takes."""
         self._checkpoints.empty()
+
+    def keep_log_empty(self, tight: bool) -> None:
+        """While room is ``tight``, have no log that would need room to be emptied."""
+        self._checkpoints.tight = tight
+
+    def spare_bytes(self) -> int:
+        """Return how much can be written without the file growing."""
+        (pages,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        return int(pages) * PAGE
 
     def give_up(self, lane: str, lane_seqs: Sequence[int]) -> None:
         """Take events that could not be saved as done: nothing waits for them any more."""
@@ -264,7 +274,8 @@ class Store:
         query = (
             f"SELECT seq, lane_seq, length(body), hash FROM event WHERE lane = ? AND {which} ORDER BY lane_seq LIMIT ?"
         )
-        rows = self._db.execute(query, (lane, *values, _AT_ONCE)).fetchall()
+        found = self._db.execute(query, (lane, *values, _AT_ONCE)).fetchall()
+        rows = found[: bisect_left(list(accumulate(size for _, _, size, _ in found)), _MOST_REMOVED) + 1]
         if not rows:
             return Removed()
         with self._transaction():
@@ -286,8 +297,9 @@ class Store:
         self._db.executemany("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", rows)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, size: int = 0) -> Iterator[None]:
         """All or nothing, on disk at the end. The marks in memory are read anew when it was nothing."""
+        self._checkpoints.prepare()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -297,6 +309,7 @@ class Store:
                 self._db.execute("ROLLBACK")
             self._marks = Marks(self._db)
             raise
+        self._checkpoints.wrote(size)
 
 
 def _readable(body: str) -> list[Alarm]:

@@ -57,8 +57,7 @@ async def test_kill_dash_nine_keeps_alarms_acknowledgements_and_events(tmp_path:
             assert found["feedwater.H"]["state"] == "unacknowledged" and found["feedwater.H"]["count"] == 1
         await until(lambda: plant.siren_on)
         await drained(plant)
-        events = await plant.ask("events?limit=1000")
-        assert {event["id"] for event in events} <= plant.centre.snapshot().ids
+        await arrived(plant)
         assert plant.centre.snapshot().disorder() == []
 
 
@@ -141,6 +140,13 @@ async def until_camera(plant: Plant, state: str, limit_s: float = 30.0) -> None:
     async with asyncio.timeout(limit_s):
         while [camera["state"] for camera in (await plant.ask("status"))["cameras"]] != [state]:
             await asyncio.sleep(0.05)
+
+
+async def arrived(plant: Plant, limit_s: float = 10.0) -> None:
+    """Wait until the centre has whatever the journal has; what happened a moment ago is still on its way."""
+    async with asyncio.timeout(limit_s):
+        while not {event["id"] for event in await plant.ask("events?limit=1000")} <= plant.centre.snapshot().ids:
+            await asyncio.sleep(0.1)
 
 
 async def drained(plant: Plant, limit_s: float = 30.0) -> None:

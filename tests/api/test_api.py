@@ -178,3 +178,12 @@ async def test_evidence(http: aiohttp.ClientSession, view: FakeView) -> None:
     assert (await answer(http.get("evidence/e9/clip")))[0] == 404
     view.evidence.fault = "altered: its sha256 is another"
     assert (await answer(http.get("evidence/e1.gate/annotated")))[0] == 409
+
+
+async def test_models_are_swapped_by_somebody_only(http: aiohttp.ClientSession) -> None:
+    assert (await answer(http.get("models")))[1]["kept"] == ["ppe/1.0.1"]
+    body = {"camera": "gate", "model": "ppe/1.0.1"}
+    assert (await answer(http.post("models/activate", json=body)))[0] == 400  # nobody's name
+    status, told = await answer(http.post("models/activate", json={**body, "operator": "li"}))
+    assert (status, told["action"]) == (200, "activated")
+    assert (await answer(http.post("models/activate", json={**body, "camera": "x", "operator": "li"})))[0] == 404

@@ -191,3 +191,16 @@ def test_evidence_is_listed_exported_sent_and_verified(view: FakeView, tmp_path:
     view.evidence.fault = "missing: the file is gone"
     code, text = anshao("evidence", "verify")
     assert code == 1 and "e1.gate/annotated: missing" in text
+
+
+def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
+    code, text = anshao("models", "list")
+    assert code == 0 and "gate: the model of site.yaml, 31.5 ms, on probation for 600 s more" in text
+    assert "kept: ppe/1.0.1" in text
+    code, text = anshao("models", "activate", "ppe/1.0.1", "--camera", "gate")
+    assert code == 0 and "gate runs ppe/1.0.1 (activated)" in text
+    code, text = anshao("models", "activate", "bad", "--camera", "gate")
+    assert code == 1 and "rejected, nothing was changed: it is bad" in text
+    assert anshao("models", "activate", "ppe/1.0.1", "--camera", "gatee")[0] == 1
+    code, text = anshao("models", "rollback", "--camera", "gate")
+    assert code == 0 and "gate runs the model of site.yaml (rolled-back)" in text

@@ -45,7 +45,7 @@ def test_points_are_known_before_it_connects() -> None:
     assert set(points) == HEALTH | TROUBLES | FACTS
     assert points["gate.yard.no_helmet"].stale_after_s == 2.0
     assert points["gate.yard.no_helmet"].zone == "yard"
-    assert {point.stale_after_s for point in camera(fps=0.5).points} == {6.0}
+    assert {point.stale_after_s for point in camera(fps=1).points} == {3.0}
 
 
 def test_without_zones_the_whole_picture_demands_both() -> None:

@@ -70,6 +70,30 @@ def test_urls_and_usb_stay_as_they_are(source: str) -> None:
             f"source: usb:0\nzones: {{a.b: {{polygon: {TRIANGLE}}}}}",
             "2:8: zone 'a.b': a name has letters, digits, _ and - only",
         ),
+        (
+            "source: usb:0\nlines: {a: {points: [[0, 0], [1, 1], [0, 1]]}}",
+            "2:21: a line has 2 points [x, y], not 3",
+        ),
+        (
+            "source: usb:0\nlines: {a: {points: [[0, 0], [1, 2]]}}",
+            "2:21: point [1.0, 2.0] lies outside the picture; x and y are shares of its width and height, from 0 to 1",
+        ),
+        (
+            "source: usb:0\nlines: {a: {points: [[0.5, 0.5], [0.5, 0.5]]}}",
+            "2:21: the line's two points are one; draw it from one side of the way to the other",
+        ),
+        (
+            "source: usb:0\nlines: {a.b: {points: [[0, 0], [1, 1]]}}",
+            "2:8: line 'a.b': a name has letters, digits, _ and - only",
+        ),
+        (
+            "source: usb:0\nlines: {fire: {points: [[0, 0], [1, 1]]}}",
+            "2:8: line 'fire': the name is taken by a fact of the whole picture; choose another",
+        ),
+        (
+            f"source: usb:0\nzones: {{a: {{polygon: {TRIANGLE}}}}}\nlines: {{a: {{points: [[0, 0], [1, 1]]}}}}",
+            "3:8: line 'a': a zone has that name, and their facts would, too; choose another",
+        ),
     ],
 )
 def test_a_fault_says_what_would_be_right(text: str, fault: str, tmp_path: Path) -> None:
@@ -115,4 +139,5 @@ def test_options_do_not_show_the_password() -> None:
 def test_the_sample_in_the_readme_is_right(tmp_path: Path) -> None:
     text = (BUNDLED / "README.md").read_text().split("```yaml\n")[1].split("```")[0]
     options, faults = Document(str(tmp_path / "site.yaml"), text).read(CameraOptions, ("gate",))
-    assert not faults and options is not None and list(options.zones) == ["walkway"]
+    assert not faults and options is not None and list(options.zones) == ["walkway", "desk"]
+    assert list(options.lines) == ["door"] and options.lines["door"].counts == "left_to_right"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -200,3 +201,11 @@ def test_people_who_leave_are_gone_within_two_seconds() -> None:
     scene = Scene(HALVES, 0.5)
     assert play(scene, [[person(100)]] * 5).whole.missing[Gear.HELMET] == 1
     assert play(scene, [[]] * 9, 5).whole == play(Scene(HALVES, 0.5), [[]]).whole
+
+
+@pytest.mark.parametrize("period_s", [0.2, 0.5, 1.05, 1.4])
+def test_a_bare_head_is_found_at_any_pace_that_a_camera_may_have(period_s: float) -> None:
+    ballot = Ballot()
+    for index in range(6):
+        ballot.cast(Wearing.MISSING, index * period_s)
+    assert ballot.verdict is Wearing.MISSING

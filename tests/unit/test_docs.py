@@ -105,6 +105,7 @@ def commands(document: str) -> list[list[str]]:
         "docs/operating.md",
         "drivers/README.md",
         "docs/rules-change.md",
+        "docs/models-change.md",
     ],
 )
 def test_every_command_of_the_documents_is_one(document: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.asking import REFUSED, AsJson, Socket, telling
+from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, telling
 from agent.client import Client
 
 _STAGING_LIMIT_S = 120.0
 """Scenario tests of a large set take their time."""
-Who = Annotated[str, typer.Option("--operator", help="who acts; goes into the journal")]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even if a P1 or P2 alarm that is active would be gone")]
 Files = Annotated[list[Path], typer.Argument(help="the whole set, in order", show_default=False)]
@@ -61,7 +59,7 @@ def push(
         raise typer.BadParameter("a file is not UTF-8 text") from error
     body = {"rules": list(bundle.rules), "files": content, "rehearse": dry_run, "force": force}
     with telling():
-        done = Client(socket, _STAGING_LIMIT_S).post("rules/push", **body, **_who(operator, note))
+        done = Client(socket, _STAGING_LIMIT_S).post("rules/push", **body, **acting(operator, note))
     _finish(done, as_json)
 
 
@@ -70,7 +68,7 @@ def rollback(
 ) -> None:
     """Go one step back: the set that ran before runs again, until the files change or one is pushed."""
     with telling():
-        done = Client(socket, _STAGING_LIMIT_S).post("rules/rollback", force=force, **_who(operator, note))
+        done = Client(socket, _STAGING_LIMIT_S).post("rules/rollback", force=force, **acting(operator, note))
     _finish(done, as_json)
 
 
@@ -118,7 +116,3 @@ def _finish(done: dict[str, Any], as_json: bool) -> None:
         runs = f"{done['previous']} goes on" if done["action"] == "tried" else f"{done['revision']} runs"
         print(runs if done["kept"] else f"{runs}, but could not be kept: after a restart {done['previous']} runs")
     raise typer.Exit(REFUSED if done["action"] == "rejected" else 0)
-
-
-def _who(operator: str, note: str) -> dict[str, str]:
-    return {"operator": operator or getpass.getuser(), "via": "cli", "note": note}

@@ -1,0 +1,57 @@
+"""``/v1/models``: which model each camera runs, another one, the one before. A refusal is an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from aiohttp import web
+from pydantic import Field
+
+from agent.api.requests import Body, read
+from agent.core.model import Operator
+
+
+class ModelsView(Protocol):
+    """The models as the API sees them. KeyError means that there is no such camera."""
+
+    def row(self) -> dict[str, Any]:
+        """Return what each camera runs, and what is kept."""
+
+    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        """Let a camera go on with a bundle that is kept, or that stands in a folder of the gateway."""
+
+    async def rollback(self, camera: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+        """Let a camera go on with the model before."""
+
+
+MODELS: web.AppKey[ModelsView] = web.AppKey("models", object)  # type: ignore[arg-type]
+
+
+class _Rollback(Body):
+    camera: str = Field(min_length=1)
+    force: bool = False
+
+
+class _Activate(_Rollback):
+    model: str = Field(min_length=1)
+
+
+async def _show(request: web.Request) -> web.Response:
+    return web.json_response(request.app[MODELS].row())
+
+
+async def _activate(request: web.Request) -> web.Response:
+    body = await read(request, _Activate)
+    return web.json_response(await request.app[MODELS].activate(body.camera, body.model, body.who(), body.force))
+
+
+async def _rollback(request: web.Request) -> web.Response:
+    body = await read(request, _Rollback)
+    return web.json_response(await request.app[MODELS].rollback(body.camera, body.who(), body.force))
+
+
+ROUTES = [
+    web.get("/v1/models", _show),
+    web.post("/v1/models/activate", _activate),
+    web.post("/v1/models/rollback", _rollback),
+]

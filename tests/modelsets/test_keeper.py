@@ -1,0 +1,188 @@
+"""Models of a live camera: refused ones change nothing, bad ones go back by themselves, good ones stay."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from agent.app.modelsets import ModelSets, ModelStore
+from agent.app.modelsets import keeper as keeping
+from agent.app.modelsets.probation import complaint
+from agent.app.modelsets.store import Choice, key_of
+from agent.core.clock import SystemClock
+from agent.core.model import Alarm, EventDraft, Operator, Sample
+from agent.pipeline import Pipeline
+from agent.runner import Runner
+from models.camera import CameraDriver, Vitals
+from models.options import BUNDLED
+from models.rehearsal import rehearse
+from tests.models.bundles import bundle
+from tests.models.cameras import camera
+
+LI = Operator("Li Wei", "cli", "better weights")
+
+
+@dataclass
+class Plant:
+    driver: CameraDriver
+    store: ModelStore
+    events: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    standing: dict[str, Any] = field(default_factory=dict)
+    definitions: dict[str, Any] = field(default_factory=dict)
+
+    def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
+        self.events += [dict(event.data) for event in events if event.kind == "model.change"]
+
+    def actions(self) -> list[str]:
+        return [event["action"] for event in self.events]
+
+    def sets(self, probation_s: float = 600.0) -> ModelSets:
+        pipeline = cast(Pipeline, SimpleNamespace(engine=self))
+        return ModelSets({"gate": self.driver}, self.store, pipeline, self, SystemClock(), probation_s)
+
+    async def until(self, enough: Callable[[], bool], limit_s: float = 10.0) -> None:
+        until_s = time.monotonic() + limit_s
+        while not enough():
+            assert time.monotonic() < until_s, self.events
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(plant: Plant, sets: ModelSets) -> AsyncIterator[None]:
+    runner = Runner("gate", plant.driver, SystemClock(), plant.samples.extend, lambda *_: None)
+    tasks = [asyncio.create_task(runner.run()), asyncio.create_task(sets.run())]
+    try:
+        await plant.until(lambda: plant.driver.vitals.judged > 0)
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
+    monkeypatch.setattr(keeping, "PERIOD_S", 0.1)
+    yield Plant(camera(), ModelStore(tmp_path / "models"))
+
+
+async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path: Path) -> None:
+    new, sets = bundle(tmp_path / "new"), plant.sets(probation_s=0.5)
+    await sets.prepare()
+    async with running(plant, sets):
+        await plant.until(
+            lambda: any(sample.point == "gate.persons" and sample.value is not None for sample in plant.samples)
+        )
+        plant.samples.clear()  # a camera that has just begun tells nothing yet
+        assert (await sets.activate("gate", str(new), LI))["action"] == "activated"
+        assert sets.row()["cameras"][0]["probation_s"] is not None
+        await plant.until(lambda: "confirmed" in plant.actions())
+    assert plant.actions() == ["staged", "activated", "confirmed"]
+    assert all(len(event["sha256"]) == 64 for event in plant.events[1:])
+    assert plant.samples and not any(sample.value is None for sample in plant.samples)
+    again = Plant(camera(), plant.store)
+    await again.sets().prepare()
+    assert again.driver.bundle == plant.store.path("ppe/1.0.1")
+
+
+async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Plant, tmp_path: Path) -> None:
+    new, sets = bundle(tmp_path / "new"), plant.sets()
+    async with running(plant, sets):
+        await sets.activate("gate", str(new), LI)
+        assert plant.driver._live is not None
+        os.kill(plant.driver._live.pid, signal.SIGKILL)
+        await plant.until(lambda: "rolled-back" in plant.actions())
+        await plant.until(lambda: plant.driver.vitals.judged > 0)
+    assert plant.events[-1] | {"operator": None, "sha256": ""} == {
+        "action": "rolled-back", "camera": "gate", "model": "", "previous": "ppe/1.0.1",
+        "reason": "its worker died", "operator": None, "sha256": "",
+    }  # fmt: skip
+    assert plant.driver.bundle == BUNDLED / "ppe" and plant.store.current().of("gate") == Choice()
+
+
+async def test_a_broken_bundle_is_refused_before_anything_runs_it(plant: Plant, tmp_path: Path) -> None:
+    new, sets = bundle(tmp_path / "new"), plant.sets()
+    (new / "wearing.onnx").write_bytes(b"not a network")
+    outcome = await sets.activate("gate", str(new), LI)
+    assert outcome["action"] == "rejected" and "wearing.onnx" in outcome["reason"]
+    wrong = bundle(tmp_path / "wrong", detector={"sure": 0.999})
+    outcome = await sets.activate("gate", str(wrong), LI)
+    assert outcome["action"] == "rejected" and "golden answers" in outcome["reason"]
+    assert plant.store.keys() == [] and plant.driver.bundle == BUNDLED / "ppe"
+
+
+async def test_none_is_taken_while_the_cameras_alarm_is_active(plant: Plant) -> None:
+    plant.standing["bare"] = SimpleNamespace(active=True)
+    plant.definitions["bare"] = SimpleNamespace(inputs=("gate.no_helmet",))
+    outcome = await plant.sets().activate("gate", "ppe/1.0.1", LI)
+    assert outcome["action"] == "rejected" and "alarm bare is active" in outcome["reason"]
+
+
+async def test_one_that_fails_its_starts_goes_back(plant: Plant, tmp_path: Path) -> None:
+    key = key_of(staged := plant.store.stage(bundle(tmp_path / "new")))
+    plant.store.keep(staged)
+    plant.store.decide("gate", Choice((key,)))
+    sets = plant.sets()
+    await sets.prepare()
+    plant.driver.vitals.failed_starts = 3
+    await sets._watch("gate")
+    assert plant.actions() == ["rolled-back"] and plant.driver.bundle == BUNDLED / "ppe"
+    assert plant.store.current().of("gate") == Choice()
+
+
+def test_the_store_is_whole_wherever_the_power_goes(tmp_path: Path) -> None:
+    store, new = ModelStore(tmp_path / "models"), bundle(tmp_path / "new")
+    staged = store.stage(new)
+    assert store.keys() == [] and store.current().of("gate") == Choice()  # cut after staging
+    store.keep(store.stage(new))
+    assert store.keys() == ["ppe/1.0.1"] and not staged.folder.exists()
+    (store.folder / ".new-current").write_text('{"cameras": {"ga')  # cut while the pointer was written
+    assert store.current().of("gate") == Choice()
+    store.decide("gate", Choice(("ppe/1.0.1",)))
+    shutil.copy(new / "wearing.onnx", store.path("ppe/1.0.1") / "detector.onnx")  # a disk that lies
+    assert store.sound(store.current().of("gate")) == []
+    store.keep(store.stage(new))
+    assert store.sound(store.current().of("gate")) == ["ppe/1.0.1"]
+
+
+def test_another_bundle_under_the_same_name_or_a_name_that_leads_out_is_refused(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.keep(store.stage(bundle(tmp_path / "new")))
+    with pytest.raises(ValueError, match="new version"):
+        store.keep(store.stage(bundle(tmp_path / "other", detector={"nms_iou": 0.6})))
+    with pytest.raises(ValueError, match="no name"):
+        store.stage(bundle(tmp_path / "out", name="../../etc"))
+
+
+def test_complaints() -> None:
+    def vitals(took_ms: float, persons: int, judged: int = 200) -> Vitals:
+        found = Vitals(1, 0, judged, persons)
+        found.took_ms.extend([took_ms] * 50)
+        return found
+
+    before = vitals(30, 100)
+    assert complaint(before, vitals(50, 90)) == ""
+    assert "takes 70 ms, not 30 ms" in complaint(before, vitals(70, 90))
+    assert "0.1 times" in complaint(before, vitals(30, 10))
+    assert "6.0 times" in complaint(before, vitals(30, 600))
+    assert complaint(before, Vitals(2, 0, 5)) == complaint(before, Vitals(1, 1)) == "its worker died"
+    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, 5, faults=1))
+    assert complaint(vitals(30, 3), vitals(30, 600)) == ""  # too few to compare with
+    assert complaint(before, vitals(30, 0, judged=20)) == ""
+
+
+async def test_a_rehearsal_that_hangs_is_ended(tmp_path: Path) -> None:
+    assert "not ready within" in (await rehearse(BUNDLED / "ppe", limit_s=0.05)).fault
