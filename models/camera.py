@@ -32,7 +32,8 @@ _WORDS: dict[str, str] = {
     "fps": "pictures judged in one second",
     "received": "pictures read since the worker started",
     "replaced": "pictures overtaken by a newer one",
-    "inferred": "pictures judged",
+    "inferred": "pictures that the model looked at",
+    "gated": "pictures that were like the last one looked at",
     "skipped": "pictures too old to be judged",
     **{str(fault): words for fault, words in WORDS.items()},
     "persons": "persons seen",
@@ -68,7 +69,8 @@ class Vitals:
         if report.whole is not None:
             self.judged += 1
             self.persons += int(report.whole["persons"])
-            self.took_ms.append(report.took_ms)
+            if report.took_ms:  # not of a picture that the model did not look at
+                self.took_ms.append(report.took_ms)
 
     @property
     def latency_ms(self) -> float:

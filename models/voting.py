@@ -37,6 +37,13 @@ class Ballot:
             self._votes.popleft()
         self.verdict = self._judge(now_s)
 
+    @property
+    def is_agreed(self) -> bool:
+        """Tell whether there is a verdict and every vote that still counts is for it."""
+        if self.verdict is Wearing.UNKNOWN or len(self._votes) < ENTER_VOTES:
+            return False
+        return all(missing == (self.verdict is Wearing.MISSING) for _, missing in self._votes)
+
     def _judge(self, now_s: float) -> Wearing:
         recent = [missing for at_s, missing in self._votes if at_s >= now_s - ENTER_S]
         if len(recent) < ENTER_VOTES:
@@ -61,6 +68,11 @@ class Presence:
     def plain(self) -> dict[str, Any]:
         """Return it as JSON data, for a worker that goes on."""
         return {"inside": self.inside, "count": self._count}
+
+    @property
+    def is_agreed(self) -> bool:
+        """Tell whether the last three observations say the same."""
+        return self._count == (self.NEEDED if self.inside else 0)
 
     def observe(self, inside: bool) -> None:
         """Add one observation."""

@@ -31,22 +31,26 @@ from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Picture, Slot
 from models.detection import Box, Detection
 from models.drawing import annotate
+from models.gate import Gate, Look, cells_of, may_gate
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
+from models.pace import Pace
 from models.privacy import faces, pixelate
 from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
 from models.settling import Settling
+from models.thrift import Thrift
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
 from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
-PICTURES_PER_S = 5.0
+PICTURES_PER_S = 2.0
+"""For people: as often as the page asks."""
 _PAUSE_S = 0.5
 _STUCK_S = 5.0
 """Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
@@ -68,10 +72,14 @@ class Worker:
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
         self._empty = True
+        gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
+        self._gate = Gate(vision.sure) if gated else None
+        self._thrift = Thrift() if options.gate == "auto" else None
+        self._found: Sequence[Detection] = ()
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
-        self._inferred = self._skipped = 0
+        self._inferred = self._gated = self._skipped = 0
         self._proofs: deque[Proof] = deque()
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
@@ -99,11 +107,10 @@ class Worker:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
         self._keeper.start()
-        due_s = time.monotonic()
+        pace = Pace(1 / self._options.fps)
         while True:
-            time.sleep(max(0.0, due_s - time.monotonic()))
+            pace.wait()
             frame = self._slot.take(_PAUSE_S)
-            due_s = max(due_s + 1 / self._options.fps, time.monotonic() - 1 / self._options.fps)
             if frame is None:
                 self._without_frame()
             else:
@@ -133,6 +140,7 @@ class Worker:
             order, now_s = self._handing.popleft(), time.monotonic()
             if "take_over" in order:
                 self._scene.take_over(order["take_over"])
+                self._open_gate()
                 send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
             else:
                 send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
@@ -156,10 +164,16 @@ class Worker:
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)
         if blind:
+            self._open_gate()
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
+
+    def _open_gate(self) -> None:
+        """Look at the next picture, whatever it shows: what was found last does not hold any more."""
+        if self._gate is not None:
+            self._gate.forget()
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -168,33 +182,60 @@ class Worker:
     def _judge(self, frame: Frame, blind: str) -> None:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
         began_s = time.monotonic()
-        height, width = frame.picture.shape[:2]
+        cells, size = cells_of(frame.picture), (frame.picture.shape[0], frame.picture.shape[1])
+        looks = self._gate is None or self._gate.needs_look(cells, size, frame.taken_s)
         try:
-            found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+            found = self._look(frame) if looks else self._found
         except ModelFault as fault:  # no answer is no "nobody there"
+            self._open_gate()
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
-        judgement = self._scene.judge(found, width, height, frame.taken_s)
+        judgement = self._scene.judge(found, size[1], size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
-        self._empty = all(item.score < self._vision.sure for item in found)
-        self._inferred += 1
+        unsettled = self._settling.look(frame.taken_s)
+        if looks:
+            self._looked(Look(cells, size, frame.taken_s, found), unsettled)
+        else:
+            self._gated += 1
         self._judged.append(frame.taken_s)
-        jpeg = b""
-        if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values())
-            self._pictured_s = frame.taken_s
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
-            unsettled=self._settling.look(frame.taken_s),
-            took_ms=took_ms,
+            unsettled=unsettled,
+            took_ms=took_ms if looks else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
         )
-        self._report(report, jpeg)
+        self._report(report, self._drawn(frame, found, judgement) if looks else b"")
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+
+    def _look(self, frame: Frame) -> Sequence[Detection]:
+        """Have the networks say what is in a picture. Raises ModelFault."""
+        height, width = frame.picture.shape[:2]
+        thrift, now_s = self._thrift, frame.taken_s
+
+        def wanted(box: Box) -> bool:
+            return self._scene.is_watched(box, width, height) and (thrift is None or thrift.must_judge(box, now_s))
+
+        found = self._vision.look(frame.picture, wanted)
+        return found if thrift is None else thrift.complete(found, now_s)
+
+    def _looked(self, look: Look, unsettled: str) -> None:
+        """Remember a look for the pictures that will be like this one."""
+        self._inferred += 1
+        self._found = look.found
+        self._empty = all(item.score < self._vision.sure for item in look.found)
+        if self._gate is not None:
+            self._gate.looked(look, not unsettled and self._scene.is_calm)
+
+    def _drawn(self, frame: Frame, found: Sequence[Detection], judgement: Judgement) -> bytes:
+        """Return a picture for people, or nothing while the last one is young."""
+        if frame.taken_s - self._pictured_s < 0.9 / PICTURES_PER_S:
+            return b""
+        self._pictured_s = frame.taken_s
+        return annotate(self._shown(frame, found), judgement, self._options.zones.values())
 
     def _told(self, seen: Judgement, at_s: float) -> Report:
         """Return a report of who was counted at ``at_s``."""
@@ -233,6 +274,7 @@ class Worker:
             "received": slot.received,
             "replaced": slot.replaced,
             "inferred": self._inferred,
+            "gated": self._gated,
             "skipped": self._skipped + slot.drained,
         }
 
