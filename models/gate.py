@@ -73,21 +73,20 @@ class Gate:
         self._calm_since_s: float | None = None
         self._picture_s: float | None = None
 
-    def needs_look(self, cells: Picture, size: tuple[int, int], now_s: float) -> bool:
-        """Tell whether the picture taken at ``now_s`` (monotonic) must be looked at.
+    def stands_for(self, cells: Picture, size: tuple[int, int], now_s: float) -> Look | None:
+        """Return the look that stands for the picture taken at ``now_s`` (monotonic), None when it must be looked at.
 
         It is compared with the last one looked at, not the last one taken: slow changes add up. Where the next
         picture would come too late for the forced look, this one is looked at.
         """
         last, before_s = self._last, self._picture_s
         self._picture_s = now_s
-        if last is None or before_s is None or self._calm_since_s is None or size != last.size:
-            return True
-        if last.at_s - self._calm_since_s < self._calm_for(last.found) - _SLACK_S:
-            return True
-        if 2 * now_s - before_s - last.at_s > FORCED_S + _SLACK_S:
-            return True
-        return bool(cv2.absdiff(cells, last.cells).max() >= CHANGED)
+        if last is None or before_s is None or size != last.size or not self._is_calm(last):
+            return None
+        next_s = now_s + (now_s - before_s)
+        if next_s - last.at_s > FORCED_S + _SLACK_S or cv2.absdiff(cells, last.cells).max() >= CHANGED:
+            return None
+        return last
 
     def looked(self, look: Look, calm: bool) -> None:
         """Take up a look; ``calm`` tells whether the scene waits for nothing: no vote is open, nobody is missed."""
@@ -101,9 +100,10 @@ class Gate:
         """Begin anew: the camera was blind, the model gave no answer, or other people are followed now."""
         self._last = self._calm_since_s = self._picture_s = None
 
-    def _calm_for(self, found: Iterable[Detection]) -> float:
-        doubts = (item.thing is Thing.PERSON and abs(item.score - self._sure) < DOUBT for item in found)
-        return DOUBTED_S if any(doubts) else CALM_S
+    def _is_calm(self, last: Look) -> bool:
+        doubts = (item.thing is Thing.PERSON and abs(item.score - self._sure) < DOUBT for item in last.found)
+        needed_s = DOUBTED_S if any(doubts) else CALM_S
+        return self._calm_since_s is not None and last.at_s - self._calm_since_s >= needed_s - _SLACK_S
 
     def _agree(self, before: Sequence[Detection], now: Sequence[Detection]) -> bool:
         """Tell whether two looks found the same; a person who is not believed counts for nothing."""

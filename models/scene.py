@@ -106,6 +106,14 @@ class Scene:
         """Follow those whom another scene of this camera followed. Raises KeyError, TypeError or ValueError."""
         self._tracker.adopt(tracks_of(people))
 
+    def expected(self, now_s: float) -> dict[int, Box]:
+        """Return where everybody whom it follows should be at ``now_s`` (monotonic), by number."""
+        return {track.id: track.expected(now_s) for track in self._tracker.tracks}
+
+    def seen(self, now_s: float) -> dict[int, Box]:
+        """Return where the picture taken at ``now_s`` shows those whom it follows, by number."""
+        return {track.id: track.box for track in self._tracker.tracks if track.seen_s == now_s}
+
     @property
     def is_calm(self) -> bool:
         """Tell whether the newest picture showed everybody whom it follows, surely, and no vote is open."""
@@ -166,7 +174,12 @@ class Scene:
             track.zone(name).observe(inside(feet, zone.polygon))
 
     def _is_agreed(self, track: Track) -> bool:
-        if not track.confirmed or track.jumped or track.hidden or not all(place.is_agreed for place in track.zones.values()):
+        if (
+            not track.confirmed
+            or track.jumped
+            or track.hidden
+            or not all(place.is_agreed for place in track.zones.values())
+        ):
             return False
         ballots = [track.ballots.get(gear) for gear in _demand(self._zones_of(track), self._zones)]
         return all(ballot is not None and ballot.is_agreed for ballot in ballots)

@@ -6,7 +6,7 @@ at the latest, and from then on every picture is judged until three in turn agre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.detection import Box, Detection, Wearing
@@ -18,14 +18,13 @@ REUSED_S = 0.45
 AGREED = 3
 """So many answers in turn must agree, without an *unknown* among them."""
 _SAME_IOU, _LEAD = 0.4, 0.25
-"""The overlap with whoever stood there, and by how much less any other may overlap."""
+"""By how much a box must overlap where somebody should be now, and by how much less where any other should be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was last said of a person: in which box, when it was judged (monotonic), by how many answers in turn."""
+    """What was last said of a person, when it was judged (monotonic), and by how many answers in turn."""
 
-    box: Box
     gear: Mapping[Gear, Wearing]
     judged_s: float
     agreed: int = 1
@@ -37,46 +36,52 @@ class Known:
 
 
 class Thrift:
-    """Asked about each person of a picture by ``must_judge``, then told of the picture by ``complete``."""
+    """For each look: ``expect``, then ``must_judge`` for each person found, ``complete``, and ``learn``.
+
+    People go by the numbers that whoever follows them gave them.
+    """
 
     def __init__(self) -> None:
-        self._known: list[Known] = []
+        self._known: dict[int, Known] = {}
+        self._where: Mapping[int, Box] = {}
         self._spared: dict[Box, Known] = {}
-        self._asked: dict[Box, Known | None] = {}
+        self._judged: dict[Box, Mapping[Gear, Wearing]] = {}
+
+    def expect(self, where: Mapping[int, Box]) -> None:
+        """Begin a look: everybody who is followed should be there."""
+        self._where, self._spared, self._judged = where, {}, {}
 
     def must_judge(self, box: Box, now_s: float) -> bool:
         """Tell whether the person in ``box`` must be judged in the picture taken at ``now_s`` (monotonic)."""
-        known = self._same(box)
+        known = self._known.get(self._who(box))
         if known is None or not known.is_settled or now_s - known.judged_s >= REUSED_S:
-            self._asked[box] = known
+            self._judged[box] = {}
             return True
-        self._known.remove(known)  # it stands for one person only
         self._spared[box] = known
         return False
 
-    def complete(self, found: Iterable[Detection], now_s: float) -> list[Detection]:
-        """Return what was found, with what is said again; and remember what was said of whom."""
-        told = list(self._told(found))
-        self._known = [known for item in told if (known := self._learn(item, now_s)) is not None]
-        self._spared, self._asked = {}, {}
-        return told
+    def complete(self, found: Sequence[Detection]) -> list[Detection]:
+        """Return what was found, with what is said again."""
+        self._judged = {item.box: item.gear for item in found if item.box in self._judged}
+        return [
+            replace(item, gear={**self._spared[item.box].gear, **item.gear}) if item.box in self._spared else item
+            for item in found
+        ]
 
-    def _told(self, found: Iterable[Detection]) -> Iterator[Detection]:
-        for item in found:
-            known = self._spared.get(item.box)
-            yield item if known is None else replace(item, gear={**known.gear, **item.gear})
+    def learn(self, seen: Mapping[int, Box], now_s: float) -> None:
+        """Take up who is seen where in this picture."""
+        judged = {number: self._judged[box] for number, box in seen.items() if self._judged.get(box)}
+        fresh = {number: self._renewed(number, gear, now_s) for number, gear in judged.items()}
+        spared = {number: self._spared[box] for number, box in seen.items() if box in self._spared}
+        kept = {number: known for number, known in spared.items() if known is self._known.get(number)}
+        self._known = {**kept, **fresh}
 
-    def _learn(self, item: Detection, now_s: float) -> Known | None:
-        if item.box in self._spared:
-            return replace(self._spared[item.box], box=item.box)
-        if item.box not in self._asked or not item.gear:
-            return None
-        before = self._asked[item.box]
-        agreed = before.agreed + 1 if before is not None and before.gear == item.gear else 1
-        return Known(item.box, item.gear, now_s, agreed)
+    def _renewed(self, number: int, gear: Mapping[Gear, Wearing], now_s: float) -> Known:
+        before = self._known.get(number)
+        return Known(gear, now_s, before.agreed + 1 if before is not None and before.gear == gear else 1)
 
-    def _same(self, box: Box) -> Known | None:
-        """Return who stood there in the picture before; None where it may have been another."""
-        ranked = sorted(self._known, key=lambda known: -iou(known.box, box))
-        overlaps = [*(iou(known.box, box) for known in ranked[:2]), 0.0, 0.0]
-        return ranked[0] if overlaps[0] >= _SAME_IOU and overlaps[0] - overlaps[1] >= _LEAD else None
+    def _who(self, box: Box) -> int:
+        """Return who that is, -1 where it is nobody or may be another."""
+        ranked = sorted(((iou(where, box), number) for number, where in self._where.items()), reverse=True)
+        (best, number), (second, _) = [*ranked, (0.0, -1), (0.0, -1)][:2]
+        return number if best >= _SAME_IOU and best - second >= _LEAD else -1

@@ -75,7 +75,6 @@ class Worker:
         gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
         self._gate = Gate(vision.sure) if gated else None
         self._thrift = Thrift() if options.gate == "auto" else None
-        self._found: Sequence[Detection] = ()
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
@@ -140,7 +139,7 @@ class Worker:
             order, now_s = self._handing.popleft(), time.monotonic()
             if "take_over" in order:
                 self._scene.take_over(order["take_over"])
-                self._open_gate()
+                self._forget_looks()
                 send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
             else:
                 send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
@@ -164,16 +163,18 @@ class Worker:
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)
         if blind:
-            self._open_gate()
+            self._forget_looks()
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
 
-    def _open_gate(self) -> None:
+    def _forget_looks(self) -> None:
         """Look at the next picture, whatever it shows: what was found last does not hold any more."""
         if self._gate is not None:
             self._gate.forget()
+        if self._thrift is not None:
+            self._thrift = Thrift()
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -182,53 +183,65 @@ class Worker:
     def _judge(self, frame: Frame, blind: str) -> None:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
         began_s = time.monotonic()
-        cells, size = cells_of(frame.picture), (frame.picture.shape[0], frame.picture.shape[1])
-        looks = self._gate is None or self._gate.needs_look(cells, size, frame.taken_s)
         try:
-            found = self._look(frame) if looks else self._found
+            look, is_new = self._newest_look(frame)
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._open_gate()
+            self._forget_looks()
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
-        judgement = self._scene.judge(found, size[1], size[0], frame.taken_s)
+        judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         unsettled = self._settling.look(frame.taken_s)
-        if looks:
-            self._looked(Look(cells, size, frame.taken_s, found), unsettled)
-        else:
-            self._gated += 1
+        if is_new:
+            self._learn(look, calm=not unsettled and self._scene.is_calm)
         self._judged.append(frame.taken_s)
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
             unsettled=unsettled,
-            took_ms=took_ms if looks else 0.0,
+            took_ms=took_ms if is_new else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
         )
-        self._report(report, self._drawn(frame, found, judgement) if looks else b"")
+        self._report(report, self._drawn(frame, look.found, judgement) if is_new else b"")
         if self._ring.is_due(frame.taken_s):
-            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(look.found), judgement)
+
+    def _newest_look(self, frame: Frame) -> tuple[Look, bool]:
+        """Return a look at the picture and True; where it is like the last one looked at, that look. See ModelFault."""
+        size = (frame.picture.shape[0], frame.picture.shape[1])
+        if self._gate is None:
+            cells = frame.picture
+        else:
+            cells = cells_of(frame.picture)
+            last = self._gate.stands_for(cells, size, frame.taken_s)
+            if last is not None:
+                self._gated += 1
+                return last, False
+        self._inferred += 1
+        return Look(cells, size, frame.taken_s, self._look(frame)), True
 
     def _look(self, frame: Frame) -> Sequence[Detection]:
         """Have the networks say what is in a picture. Raises ModelFault."""
         height, width = frame.picture.shape[:2]
         thrift, now_s = self._thrift, frame.taken_s
+        if thrift is not None:
+            thrift.expect(self._scene.expected(now_s))
 
         def wanted(box: Box) -> bool:
             return self._scene.is_watched(box, width, height) and (thrift is None or thrift.must_judge(box, now_s))
 
         found = self._vision.look(frame.picture, wanted)
-        return found if thrift is None else thrift.complete(found, now_s)
+        return found if thrift is None else thrift.complete(found)
 
-    def _looked(self, look: Look, unsettled: str) -> None:
-        """Remember a look for the pictures that will be like this one."""
-        self._inferred += 1
-        self._found = look.found
+    def _learn(self, look: Look, calm: bool) -> None:
+        """Remember a look for the pictures to come."""
         self._empty = all(item.score < self._vision.sure for item in look.found)
+        if self._thrift is not None:
+            self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
         if self._gate is not None:
-            self._gate.looked(look, not unsettled and self._scene.is_calm)
+            self._gate.looked(look, calm)
 
     def _drawn(self, frame: Frame, found: Sequence[Detection], judgement: Judgement) -> bytes:
         """Return a picture for people, or nothing while the last one is young."""
