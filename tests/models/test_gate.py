@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Offer, Wearing
 from models.gate import CALM_S, CHANGED, FORCED_S, Gate, Look, Picture, cells_of, may_gate
 from models.options import ZoneOptions
+from models.scene import Scene
 from models.tracking import LOST_S
 from models.vocabulary import Gear, Thing
 
@@ -33,6 +34,7 @@ def shut(found: list[Detection] | None = None, step_s: float = 0.2) -> tuple[Gat
     raise AssertionError("it never shuts")
 
 
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_a_still_scene_is_looked_at_each_second(passed: list[float]) -> None:
     """Pictures may come as they like, but for one that comes much later than the one before."""
@@ -47,17 +49,20 @@ def test_a_still_scene_is_looked_at_each_second(passed: list[float]) -> None:
         assert now_s - looked_s <= FORCED_S + 1e-6 < LOST_S
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.05, 0.5))
 def test_it_shuts_once_looks_have_agreed_for_two_seconds(step_s: float) -> None:
     _, looked_s = shut([PERSON], step_s)
     assert CALM_S - 1e-3 <= looked_s - 100.0 <= CALM_S + 3 * step_s
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0, SURE - 0.1001) | st.floats(SURE + 0.1001, 1))
 def test_who_is_surely_there_or_surely_not_may_stand_still(score: float) -> None:
     shut([Detection(PERSON.box, score)])
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(SURE - 0.0999, SURE + 0.0999))
 def test_who_is_found_in_doubt_is_looked_at_in_each_picture_for_ten_seconds(score: float) -> None:
     gate = Gate(SURE)
@@ -109,6 +114,7 @@ def test_changes_too_small_for_one_picture_add_up() -> None:
     assert gate.stands_for(GREY + np.uint8(CHANGED), SIZE, looked_s + 0.4) is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 627), st.integers(0, 320), st.sampled_from([(0, 0, 40), (40, 0, 0), (25, 25, 25)]))
 def test_a_small_person_is_seen_in_the_very_picture_in_which_it_comes(
     x: int, y: int, brighter: tuple[int, int, int]
@@ -136,3 +142,32 @@ def test_what_need_not_move_is_never_gated() -> None:
     assert not may_gate(Offer(things=frozenset((Thing.PERSON, Thing.SMOKE))), [walkway])
     assert not may_gate(people, [walkway, ZoneOptions(polygon=ANYWHERE, post=True)])
     assert not may_gate(people, [ZoneOptions(polygon=ANYWHERE, still_after="10s")])
+
+
+def seen_for(seconds: float, found: list[Detection], fps: float = 5.0) -> Scene:
+    """Return a scene of one walkway that demands a helmet, after so long with these before it."""
+    zone = ZoneOptions(polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)), demand=(Gear.HELMET,))
+    scene = Scene({"walkway": zone}, SURE)
+    for number in range(int(seconds * fps) + 1):
+        scene.judge(found, SIZE[1], SIZE[0], number / fps)
+    return scene
+
+
+def test_a_scene_is_calm_once_votes_on_all_it_knows_agree() -> None:
+    assert seen_for(0, []).is_calm
+    assert not seen_for(0.2, [PERSON]).is_calm  # not believed yet
+    assert seen_for(1, [PERSON]).is_calm
+    assert not seen_for(9, [Detection(PERSON.box, 0.9)]).is_calm  # whether a helmet is worn is not known
+    assert not seen_for(9, [Detection(PERSON.box, 0.9, gear={Gear.HELMET: Wearing.UNKNOWN})]).is_calm
+    assert not seen_for(0.2, [Detection(PERSON.box, 0.9, Thing.VEHICLE)]).is_calm
+    assert seen_for(3, [Detection(PERSON.box, 0.9, Thing.VEHICLE)]).is_calm
+
+
+def test_a_scene_is_not_calm_while_somebody_is_missed_or_a_vote_differs() -> None:
+    bare = Detection(PERSON.box, 0.9, gear={Gear.HELMET: Wearing.MISSING})
+    for odd in ([], [Detection(PERSON.box, SURE - 0.05, gear=PERSON.gear)], [bare]):
+        scene = seen_for(3, [PERSON])
+        scene.judge(odd, SIZE[1], SIZE[0], 3.2)
+        assert not scene.is_calm
+    scene.judge([PERSON], SIZE[1], SIZE[0], 3.4)
+    assert not scene.is_calm  # the vote for a bare head counts still
