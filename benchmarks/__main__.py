@@ -25,6 +25,7 @@ ALL = (
     "swap",
     "model_swap",
     "vision",
+    "cameras",
     "evidence",
     "trust",
     "idle",
