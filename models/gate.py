@@ -26,7 +26,7 @@ FORCED_S = 1.0
 """The longest time without a look. Less than tracking.LOST_S, so that no track is lost between two looks."""
 CALM_S = 2.0
 """For so long looks must agree before one may be left out: what is found now and then is looked for at full pace."""
-CHANGED = 6
+CHANGED = 10
 """Levels by which one colour of one cell must differ. A cell is the mean of 8 x 8 pixels of 640x360: the noise of a
 sensor (8 levels) and of JPEG at quality 40 stays below, and a person 40 pixels high is wider than a cell."""
 DOUBT, DOUBTED_S = 0.1, 10.0
