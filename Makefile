@@ -25,7 +25,7 @@ evaluate: .dev
 
 campaign: .dev
 	@tools/test-servers
-	@$(PY) -m benchmarks.kill_campaign $(ARGS)
+	@$(PY) -m benchmarks.campaign $(ARGS)
 
 simulate: .dev
 	@SEEDS=$(or $(SEEDS),100000) $(PY) -m pytest tests/simulation

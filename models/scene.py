@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from models.detection import Box, Detection, Wearing
 from models.geometry import inside
 from models.handover import plain, tracks_of
 from models.options import LineOptions, ZoneOptions
+from models.settling import why_unsettled
 from models.tracking import Track, Tracker
 from models.vocabulary import Gear, Thing, fact_of
 from models.voting import ENTER_S
@@ -47,7 +48,8 @@ class Seen:
 class Judgement:
     """One picture's result: ``whole`` is the union of the zones, ``seen`` who stands in this very picture.
 
-    ``more`` holds the facts of behaviours by name, ``place.fact``; of those in ``unsure`` the picture may hide some.
+    ``more`` holds the facts of behaviours by name, ``place.fact``. Of the facts in ``unsure`` the picture may hide
+    some: a person who cannot be judged may be bare. ``unsettled`` says why none counts yet; empty when they do.
     """
 
     whole: Count
@@ -55,6 +57,7 @@ class Judgement:
     seen: Sequence[Seen]
     more: Mapping[str, float] = field(default_factory=dict)
     unsure: Sequence[str] = ()
+    unsettled: str = ""
 
 
 class Scene:
@@ -85,7 +88,7 @@ class Scene:
         for track in tracks:
             if track.seen_s == now_s:
                 track.watch(width, height)
-        things = self._things.update(detections, self._tracker.watched_s)
+        things = self._things.update(detections, self._tracker.rhythm.watched_s)
         people = [(track, self._zones_of(track)) for track in tracks if track.confirmed]
         counts = {
             name: _count([(track, {name} & where) for track, where in people], self._zones) for name in self._zones
@@ -96,7 +99,9 @@ class Scene:
         facts.update(self._behave(people, clear, things, (width, height), now_s))
         more = {name: fact.value for name, fact in facts.items()}
         unsure = [name for name, fact in facts.items() if not fact.sure or not self._is_settled(name)]
-        return Judgement(_count(people, self._zones), counts, shown, more, unsure)
+        unsure += dict.fromkeys(self._unjudged(people))
+        unsettled = why_unsettled(self._tracker.rhythm)
+        return Judgement(_count(people, self._zones), counts, shown, more, unsure, unsettled)
 
     def hand_over(self) -> list[dict[str, Any]]:
         """Return everybody it follows, as JSON data."""
@@ -132,7 +137,16 @@ class Scene:
         Until people and things were voted on, none counts yet, and who crossed a line meanwhile was not seen.
         """
         line = self._lines.get(fact.removesuffix(".crossed"))
-        return self._tracker.seeing_s >= (line.within_s if line else ENTER_S)
+        return self._tracker.rhythm.seeing_s >= (line.within_s if line else ENTER_S)
+
+    def _unjudged(self, people: Sequence[tuple[Track, set[str]]]) -> Iterator[str]:
+        """Yield the facts, by place, of equipment that somebody present may miss for all that is known."""
+        for name, zone in self._zones.items():
+            here = [track for track, where in people if name in where]
+            for gear in sorted(zone.demand):
+                if any(track.verdict(gear) is Wearing.UNKNOWN for track in here):
+                    yield f"no_{gear}"
+                    yield f"{name}.no_{gear}"
 
     def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
         """Count in the whole picture, and in each zone."""
@@ -163,7 +177,9 @@ class Scene:
             ]
             present = [track for track, where in people if name in where]
             fallen = [box for box in things.get(Thing.FALLEN, ()) if _touches(box, self._zones[name], *size)]
-            view = View(now_s, self._tracker.watched_s, present, inside_now, self._tracker.tracks, things, fallen)
+            view = View(
+                now_s, self._tracker.rhythm.watched_s, present, inside_now, self._tracker.tracks, things, fallen
+            )
             for behaviour in behaviours:
                 facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
         return facts

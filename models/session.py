@@ -29,7 +29,7 @@ STALE_S = 2.0
 PROOF_LIMIT_S = 30.0
 HAND_LIMIT_S = 5.0
 """A worker looks at its orders after each picture, and at least each half second."""
-HIDDEN = "somebody may be where the picture does not show it"
+HIDDEN = "somebody may be hidden, cut off, or too unclear to be judged"
 _LAST_WORDS = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

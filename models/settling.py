@@ -5,7 +5,8 @@ Without it a worker that begins anew would tell "nobody without a helmet" for a 
 
 from __future__ import annotations
 
-from models.tracking import CONFIRMED_HITS, LOST_S
+from models.rhythm import Rhythm
+from models.tracking import CONFIRMED_HITS
 from models.voting import ENTER_S, ENTER_VOTES, Presence
 
 LOOKS = max(CONFIRMED_HITS, ENTER_VOTES, Presence.NEEDED) + 1
@@ -13,20 +14,8 @@ LOOKS = max(CONFIRMED_HITS, ENTER_VOTES, Presence.NEEDED) + 1
 SETTLED_S = ENTER_S
 
 
-class Settling:
-    """Knows since when a camera has been watched without a gap in which people are lost from sight."""
-
-    def __init__(self) -> None:
-        self._since_s = self._last_s = float("-inf")
-        self._looks = 0
-
-    def look(self, now_s: float) -> str:
-        """Count a picture that was judged in (monotonic seconds); return why the facts do not count yet, or nothing."""
-        if now_s - self._last_s > LOST_S:
-            self._since_s, self._looks = now_s, 0
-        self._last_s = now_s
-        self._looks += 1
-        passed_s = now_s - self._since_s
-        if self._looks >= LOOKS and passed_s >= SETTLED_S:
-            return ""
-        return f"it has looked for {passed_s:.1f} s without a gap; people are told of after {SETTLED_S:g} s"
+def why_unsettled(rhythm: Rhythm) -> str:
+    """Return why the facts of the newest picture do not count yet, or nothing."""
+    if rhythm.looks >= LOOKS and rhythm.seeing_s >= SETTLED_S:
+        return ""
+    return f"it has looked for {rhythm.seeing_s:.1f} s without a gap; people are told of after {SETTLED_S:g} s"

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from models.detection import Box, Detection, Wearing
 from models.geometry import covered, distance, iou, is_cut
 from models.posture import Pace, Posture
-from models.rhythm import Rhythm
+from models.rhythm import LOST_S, Rhythm
 from models.vocabulary import Gear
 from models.voting import Ballot, Presence
 
-LOST_S = 1.5
-"""A person not seen for that long is gone; longer where pictures come more slowly."""
 LINGER_S = 30.0
 """Whoever was last seen lying does not walk away: nothing that is not seen clears a fall."""
 CONFIRMED_HITS = 3
@@ -105,12 +103,12 @@ class Tracker:
         self.tracks: list[Track] = []
         self._strong_score = strong_score
         self._next_id = 1
-        self._rhythm = Rhythm()
+        self.rhythm = Rhythm()
         self._boxes: Sequence[Box] = ()
 
     def update(self, detections: Sequence[Detection], now_s: float) -> list[Track]:
         """Return the living tracks after the picture taken at ``now_s``; those seen in it have ``seen_s == now_s``."""
-        step_s = self._rhythm.step(now_s)
+        step_s = self.rhythm.step(now_s)
         strong = [found for found in detections if found.score >= self._strong_score]
         weak = [found for found in detections if found.score < self._strong_score]
         self.tracks = [track for track in self.tracks if not self._is_lost(track, now_s)]
@@ -128,18 +126,8 @@ class Tracker:
         self.tracks = tracks
         self._next_id = max([self._next_id, *(track.id + 1 for track in tracks)])
 
-    @property
-    def watched_s(self) -> float:
-        """How long was really watched so far: it stands still while no pictures come."""
-        return self._rhythm.watched_s
-
-    @property
-    def seeing_s(self) -> float:
-        """How long was watched since the last time without pictures."""
-        return self._rhythm.seeing_s
-
     def _is_lost(self, track: Track, now_s: float) -> bool:
-        limit_s = LINGER_S if track.confirmed and track.posture.lying else max(LOST_S, self._rhythm.patience_s)
+        limit_s = LINGER_S if track.confirmed and track.posture.lying else self.rhythm.patience_s
         return now_s - track.seen_s > limit_s
 
     def _match(self, free: list[Track], found: list[Detection], closeness: Closeness, now_s: float) -> None:

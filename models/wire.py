@@ -48,7 +48,7 @@ class Report:
     more: dict[str, float] = field(default_factory=dict)
     """Facts of behaviours, by name."""
     unsure: tuple[str, ...] = ()
-    """Those of ``more`` that may raise an alarm and clear none: somebody may be where the picture does not show it."""
+    """The facts, by place, that may raise an alarm and clear none: the picture may not show all that is so."""
 
     @property
     def counts(self) -> bool:

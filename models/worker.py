@@ -41,7 +41,6 @@ from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
-from models.settling import Settling
 from models.thrift import Thrift
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
@@ -66,7 +65,6 @@ class Worker:
         self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
-        self._settling = Settling()
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
@@ -192,14 +190,13 @@ class Worker:
             return
         judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
-        unsettled = self._settling.look(frame.taken_s)
         if is_new:
-            self._learn(look, calm=not unsettled and self._scene.is_calm)
+            self._learn(look, calm=not judgement.unsettled and self._scene.is_calm)
         self._judged.append(frame.taken_s)
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
-            unsettled=unsettled,
+            unsettled=judgement.unsettled,
             took_ms=took_ms if is_new else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),

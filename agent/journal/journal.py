@@ -7,12 +7,10 @@ import queue
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +19,7 @@ import structlog
 from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.core.ports import Clock
 from agent.journal.autonomy import LONGEST_H
+from agent.journal.backlog import Backlog, Batch, Doubt
 from agent.journal.ballast import Ballast, is_full
 from agent.journal.envelope import Identity, encode
 from agent.journal.keeping import Keeper
@@ -32,9 +31,6 @@ from agent.journal.store import Entry, Row, Store
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-MOST_IN_MEMORY = 20_000
-"""Events that are kept in memory while the disk fails; then the least important lane loses its oldest, and says so."""
-_MOST_IN_ONE = 500
 _RETRY_S = 2.0
 _TIGHT_BYTES = 4 << 20
 """Room for a transaction of 1 MB, for its log, and for the deletion that makes room for the next."""
@@ -78,10 +74,7 @@ class Journal:
         self._who = who
         self._sends = sends
         self._clock = clock
-        self._lock = threading.Lock()
-        self._events: deque[tuple[EventDraft, str]] = deque()
-        self._alarms: dict[str, Alarm] = {}
-        self._lost: dict[Lane, int] = {}
+        self._backlog = Backlog()
         self._calls: queue.SimpleQueue[tuple[Callable[[Store], Any], Future[Any]]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._housekeeping_s = 0.0
@@ -91,6 +84,7 @@ class Journal:
         self._ballast = Ballast(path.with_name("journal.ballast"), options.ballast_mb << 20)
         self._salvage: Salvage | None = None
         self._cramped = False
+        self._doubt: Doubt | None = None
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def __enter__(self) -> Journal:
@@ -104,11 +98,7 @@ class Journal:
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
-        with self._lock:
-            self._events.extend([(event, self.rules_revision) for event in events])
-            self._alarms.update((alarm.id, alarm) for alarm in alarms)
-            while len(self._events) > MOST_IN_MEMORY:
-                self._drop_one()
+        self._backlog.add(events, alarms, self.rules_revision)
         self._wake.set()
 
     async def settled(self) -> None:
@@ -164,7 +154,7 @@ class Journal:
 
     def _run(self) -> None:
         retry_s = 0.0
-        while not (self._closing and not self._events and not self._alarms):
+        while not (self._closing and not self._backlog):
             self._wake.wait(timeout=1.0)
             self._wake.clear()
             if time.monotonic() < retry_s and not self._closing:
@@ -184,6 +174,8 @@ class Journal:
         if self._store is None:
             self._store = self._open()
             self.last_seq = self._store.last_seq
+            if self._doubt is not None:
+                self._resolve(self._store, self._doubt)
         store = self._store
         if self._cramped:
             self._keeper.make_room(store)
@@ -214,28 +206,33 @@ class Journal:
             self._keeper.make_room(store)
 
     def _write(self, store: Store) -> None:
-        while self._events or self._alarms:
+        while self._backlog:
             self._mind_the_room(store)
-            with self._lock:
-                batch = list(islice(self._events, _MOST_IN_ONE))
-                alarms, losses = dict(self._alarms), dict(self._lost)
-            lost = [self._loss("memory", count, "the disk failed", {"lane": lane}) for lane, count in losses.items()]
-            drafts = [*lost, *(_stamped(draft, revision) for draft, revision in batch)]
-            entries = self._append(store, drafts, list(alarms.values()))
-            batch = batch[: max(0, len(entries) - len(lost))]
-            self.last_seq = store.last_seq
-            self._keeper.count(entries, [draft.lane.value for draft in drafts], time.monotonic())
-            with self._lock:
-                for taken in batch:
-                    if self._events and self._events[0] is taken:
-                        self._events.popleft()
-                self._alarms = {id_: alarm for id_, alarm in self._alarms.items() if alarms.get(id_) is not alarm}
-                self._lost = {lane: left for lane, count in self._lost.items() if (left := count - losses.get(lane, 0))}
-            if self.stats.failed:
-                log.info("journal back")
-                self.stats = replace(self.stats, failed="")
-            for listener in self.on_commit:
-                listener(entries)
+            batch = self._backlog.next(self._loss)
+            self._doubt = Doubt(batch)
+            self._written(store, batch, self._append(store, batch.drafts, list(batch.alarms.values())))
+
+    def _written(self, store: Store, batch: Batch, entries: list[Entry]) -> None:
+        """Forget what is on the disk now, and tell of it."""
+        self._doubt = None
+        self.last_seq = store.last_seq
+        self._keeper.count(entries, [draft.lane.value for draft in batch.drafts], time.monotonic())
+        self._backlog.written(batch, len(entries))
+        if self.stats.failed:
+            log.info("journal back")
+            self.stats = replace(self.stats, failed="")
+        for listener in self.on_commit:
+            listener(entries)
+
+    def _resolve(self, store: Store, doubt: Doubt) -> None:
+        """Find out whether a transaction that failed is on the disk after all, so that nothing is written twice.
+
+        A flush that failed leaves it in the log, and whoever opens the file next takes it for committed.
+        """
+        store.empty_log()  # by way of the file: what a failed flush left in the log may never reach the disk
+        if doubt.entries and store.holds(doubt.entries[-1]):
+            self._written(store, doubt.batch, doubt.entries)
+        self._doubt = None
 
     def _append(self, store: Store, events: list[EventDraft], alarms: list[Alarm]) -> list[Entry]:
         """Append; an event that cannot be written as JSON gives way to a loss, and stops no other."""
@@ -296,27 +293,20 @@ class Journal:
             self._cramped = True
         if not self.stats.failed:
             log.error("journal fails, events are kept in memory", reason=reason)
-        self.stats = replace(self.stats, failed=reason, in_memory=len(self._events))
+        self.stats = replace(self.stats, failed=reason, in_memory=len(self._backlog))
         store, self._store = self._store, None
         if store is not None:
+            if self._doubt is not None and not self._doubt.entries:
+                self._doubt.entries = store.attempt
             store.close()
         self._refuse_calls()
 
     def _refuse_calls(self) -> None:
-        self.stats = replace(self.stats, in_memory=len(self._events))
+        self.stats = replace(self.stats, in_memory=len(self._backlog))
         while not self._calls.empty():
             _, future = self._calls.get()
             if not future.cancelled():
                 future.set_exception(sqlite3.OperationalError(self.stats.failed))
-
-    def _drop_one(self) -> None:
-        """Drop the oldest event of the least important lane that has any; alarms last."""
-        for lane in reversed(Lane):
-            index = next((at for at, (draft, _) in enumerate(self._events) if draft.lane is lane), None)
-            if index is not None:
-                del self._events[index]
-                self._lost[lane] = self._lost.get(lane, 0) + 1
-                return
 
     def _tell_loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> None:
         self.record([self._loss(scope, count, reason, details)], ())
@@ -324,11 +314,6 @@ class Journal:
     def _loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> EventDraft:
         data = {"scope": scope, "count": count, "reason": reason, **details}
         return EventDraft("loss", Lane.ALARM, scope, data, self._clock.now())
-
-
-def _stamped(draft: EventDraft, revision: str) -> EventDraft:
-    """Return the event with the rules that it happened under."""
-    return draft if draft.rules_revision or not revision else replace(draft, rules_revision=revision)
 
 
 def _answer(call: Callable[[Store], T], store: Store, future: Future[T]) -> None:

@@ -68,6 +68,8 @@ class Store:
         self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
         self._marks = Marks(self._db)
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
+        self.attempt: list[Entry] = []
+        """What ``append`` wrote last, or tried to."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
         self.last_seq = int(row[0]) if row else 0
 
@@ -89,6 +91,7 @@ class Store:
         """
         last = {lane: mark.last for lane, mark in self._marks.of.items()}
         entries, rows = self._composed(events, last)
+        self.attempt = entries
         with self._transaction(sum(len(entry.body) for entry in entries)):
             self._save_alarms(alarms)
             for lane, mark in self._marks.of.items():
@@ -98,6 +101,11 @@ class Store:
         if entries:
             self.last_seq, self._hash = entries[-1].seq, entries[-1].hash
         return entries
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether this very entry was written."""
+        row = self._db.execute("SELECT hash FROM event WHERE seq = ?", (entry.seq,)).fetchone()
+        return row is not None and row[0] == entry.hash
 
     def _composed(
         self, events: Sequence[EventDraft], last: dict[str, int]

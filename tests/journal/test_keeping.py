@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -92,6 +92,7 @@ def test_a_mark_moves_over_what_is_done_and_over_nothing_else(done: list[int]) -
         assert mark.waiting == 60 - len(seen) and mark.done + 1 not in mark.ahead
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["append", "send", "drop", "reopen"]), max_size=12), st.randoms(use_true_random=False))
 def test_deletions_never_break_the_chain(steps: list[str], rng: random.Random) -> None:
     with TemporaryDirectory() as folder:
