@@ -35,7 +35,7 @@ SAVING = {
     "saved one by one": ("set_tcp_nodelay true",),
     "saved every 10 s": ("autosave_on_changes false", "autosave_interval 10", "set_tcp_nodelay true"),
 }
-"""How a broker keeps what its subscribers have not taken yet. With the watermark (docs/uplink.md) the second is enough."""
+"""How a broker keeps what its subscribers have not taken yet. With the watermark (docs/uplink.md) seldom is enough."""
 _MEASURE_S = 10.0
 _PER_PROCESS = 50
 _PUBLISHERS, _WINDOW = 4, 10

@@ -47,4 +47,5 @@ async def run(port: int, first: int, count: int, every_s: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(*map(int, sys.argv[1:4]), float(sys.argv[4])))
+    broker_port, first_number, gateways = map(int, sys.argv[1:4])
+    asyncio.run(run(broker_port, first_number, gateways, float(sys.argv[4])))
