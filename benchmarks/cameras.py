@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -30,6 +30,8 @@ WALKING_S, EMPTY_S = 8, 24
 WARM_UP_S, SECONDS = 6.0, float(WALKING_S + EMPTY_S)
 SIZE = (640, 360)
 GOAL = 60.0
+SURE = 0.6
+"""In the empty yard the first model suspects somebody at .43, which is doubt and keeps the gate open; not with this."""
 
 
 def rows() -> list[Row]:
@@ -37,8 +39,9 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         clips = _given() or _made(Path(folder))
         moving = [moving_share(clip) for clip in clips]
-        measured = {gate: asyncio.run(_measure(clips, gate)) for gate in ("off", "auto")}
-    (plain, pace, _), (gated, gated_pace, share) = measured["off"], measured["auto"]
+        plain, pace, _ = asyncio.run(_measure(clips, {"gate": "off"}))
+        gated, gated_pace, share = asyncio.run(_measure(clips, {"gate": "auto"}))
+        sure, _, sure_share = asyncio.run(_measure(clips, {"gate": "auto", "person_threshold": SURE}))
     return [
         row("cameras: time in which something moves, in the clips", 100 * float(np.mean(moving)), "%"),
         row("cameras: CPU of 4 workers without a gate", plain, "% of a core"),
@@ -46,6 +49,8 @@ def rows() -> list[Row]:
         row("cameras: CPU of 4 workers with the gate", gated, "% of a core", most=GOAL),
         row("cameras: pictures judged by each with the gate", gated_pace, "1/s", least=0.95 * FPS),
         row("cameras: pictures that the gate kept from the model", 100 * share, "%"),
+        row(f"cameras: CPU with the gate, persons believed from {SURE:g}", sure, "% of a core"),
+        row(f"cameras: pictures kept from the model, persons believed from {SURE:g}", 100 * sure_share, "%"),
     ]
 
 
@@ -64,9 +69,9 @@ def moving_share(clip: Path) -> float:
         number += 1
 
 
-async def _measure(clips: Sequence[Path], gate: str) -> tuple[float, float, float]:
+async def _measure(clips: Sequence[Path], more: Mapping[str, object]) -> tuple[float, float, float]:
     """Return the workers' CPU in % of a core at 5 pictures a second, how many each judged, and the share gated."""
-    sessions = [await _open(clip, gate) for clip in islice(cycle(clips), CAMERAS)]
+    sessions = [await _open(clip, more) for clip in islice(cycle(clips), CAMERAS)]
     try:
         await asyncio.gather(*(_read(session, WARM_UP_S) for session in sessions))
         processes = [psutil.Process(session.pid) for session in sessions]
@@ -80,8 +85,8 @@ async def _measure(clips: Sequence[Path], gate: str) -> tuple[float, float, floa
     return 100 * spent_s / judged * CAMERAS * FPS, judged / passed_s / CAMERAS, gated / judged
 
 
-async def _open(clip: Path, gate: str) -> CameraSession:
-    options = CAMERA.device.model_validate({"source": str(clip), "fps": FPS, "gate": gate})
+async def _open(clip: Path, more: Mapping[str, object]) -> CameraSession:
+    options = CAMERA.device.model_validate({"source": str(clip), "fps": FPS, **more})
     session = await CAMERA.build("gate", options, {}, SystemClock()).connect()
     assert isinstance(session, CameraSession)
     return session
