@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.detection import Box, Detection, Offer, Wearing
 from models.gate import CALM_S, CHANGED, FORCED_S, Gate, Look, Picture, cells_of, may_gate
 from models.options import ZoneOptions
-from models.scene import Scene
 from models.rhythm import LOST_S
+from models.scene import Scene
 from models.vocabulary import Gear, Thing
 
 SURE = 0.45
