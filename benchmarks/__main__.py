@@ -26,6 +26,7 @@ ALL = (
     "model_swap",
     "vision",
     "cameras",
+    "camera_alarm",
     "evidence",
     "trust",
     "idle",
