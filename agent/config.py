@@ -25,7 +25,7 @@ from agent.core.ports import DriverType
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import OperationOptions, Policy, ShiftOptions
-from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, Site
+from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, ModelsOptions, Site
 from agent.uplink.options import UplinkOptions
 
 RESERVED = ("gateway",)
@@ -35,7 +35,7 @@ _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", 
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "self_test", "proof_test", "evidence", "uplink", "journal"
+    "buttons", "self_test", "proof_test", "evidence", "uplink", "journal", "models"
 )  # fmt: skip
 
 
@@ -89,6 +89,8 @@ class _Reader:
         gateway = self._model(GatewayOptions, ("gateway",)) if "gateway" in self._doc.data else None
         if gateway is not None:
             self._doc.context["state"] = self._placed(gateway).state
+        models = self._model(ModelsOptions, ("models",)) or ModelsOptions()
+        self._doc.context["trusted_keys"] = models.trusted_keys
         devices = {id_: device for id_ in self._names("devices") if (device := self._device(id_))}
         self._lines(devices)
         cameras = {id_: device for id_ in self._names("cameras") if (device := self._camera_at(id_))}
@@ -108,7 +110,7 @@ class _Reader:
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
         evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
-        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence)
+        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence, models)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:

@@ -18,6 +18,7 @@ from agent.annunciation.self_test import ProofTestOptions, SelfTestOptions
 from agent.core.calendars import Calendar, time_zone
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
+from agent.core.signatures import PublicKey
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.policy import Policy
@@ -61,6 +62,12 @@ class GatewayOptions(Options):
     socket: Path = Path(os.environ.get("RUNTIME_DIRECTORY", "/run/anshao")) / "anshao.sock"
 
 
+class ModelsOptions(Options):
+    """Whose model bundles are taken; without keys anybody's."""
+
+    trusted_keys: dict[Name, PublicKey] = Field(default_factory=dict, description="public keys by whose they are")
+
+
 @dataclass(frozen=True)
 class DeviceConfig:
     """A device or camera with its points by local name."""
@@ -95,6 +102,7 @@ class Site:
     proof_test: ProofTestOptions | None
     journal: JournalOptions
     evidence: EvidenceOptions
+    models: ModelsOptions
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

@@ -6,11 +6,9 @@ import asyncio
 import json
 import os
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from agent.core.errors import NotConnected, Refused
@@ -21,11 +19,16 @@ from models.bundle import offered_by
 from models.options import COUNTERS, CameraOptions
 from models.session import STALE_S, CameraSession
 from models.trust.faults import WORDS, Effect
+from models.vitals import Vitals
 from models.vocabulary import Gear, Thing, fact_of
-from models.wire import LONGEST_LINE, Report
+from models.wire import LONGEST_LINE, Ready, Report
 
 _EVIDENCE_LIMIT_S = 30.0
 """Beyond the time that a clip takes: the disk may be slow."""
+SHADOW_FPS = 2.0
+"""Pictures a second of a model in shadow: enough to follow people, less than half of what a camera costs."""
+_SHADOW_NICE = 19
+"""Alarms come before cameras, and cameras before models that are only tried."""
 _ROOT = Path(__file__).parent.parent
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
@@ -52,32 +55,6 @@ _WORDS: dict[str, str] = {
 _UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
 
 
-@dataclass
-class Vitals:
-    """How the model in use fares. ``persons`` is their sum over the ``judged`` pictures."""
-
-    starts: int = 0
-    failed_starts: int = 0
-    judged: int = 0
-    persons: int = 0
-    faults: int = 0
-    took_ms: deque[float] = field(default_factory=lambda: deque(maxlen=200))
-
-    def note(self, report: Report) -> None:
-        """Count a report in; a blind camera says nothing of its model."""
-        self.faults += report.model_fault
-        if report.whole is not None:
-            self.judged += 1
-            self.persons += int(report.whole["persons"])
-            if report.took_ms:  # not of a picture that the model did not look at
-                self.took_ms.append(report.took_ms)
-
-    @property
-    def latency_ms(self) -> float:
-        """The median of the last pictures, 0 without any."""
-        return median(self.took_ms) if self.took_ms else 0.0
-
-
 class CameraDriver:
     """Knows one camera; also a PictureSource, and a Witness."""
 
@@ -87,8 +64,14 @@ class CameraDriver:
         self._faults = [fault for fault, effect in options.effects.items() if effect is not Effect.IGNORE]
         self._picture: bytes | None = None
         self._live: CameraSession | None = None
+        self._next: CameraSession | None = None
+        """While a model is swapped: the one that is about to be the live one."""
         self._swapping = asyncio.Lock()
         self.vitals = Vitals()
+        self.watcher: Callable[[Report], None] = _ignore
+        """Is told, too, what the model at work reports."""
+        self.model: Ready | None = None
+        """What the last worker said of its model; None until one was loaded."""
 
     @property
     def points(self) -> Sequence[PointInfo]:
@@ -105,7 +88,8 @@ class CameraDriver:
             await session.close()
             raise
         self.vitals.starts += 1
-        session.reports = self.vitals.note
+        self.model = session.model
+        session.reports = self._note
         self._live = session
         return session
 
@@ -130,7 +114,7 @@ class CameraDriver:
             if options.usb_index is not None:  # opened once only: stop, then start; its facts are bad in between
                 await self.restart(bundle)
                 return
-            new = await self._open(options, _forget)
+            self._next = new = await self._open(options, _forget)
             try:
                 await new.ready()
                 await new.follow_up(old)
@@ -142,10 +126,25 @@ class CameraDriver:
                 raise Refused(f"the new worker: {error}") from error
             else:
                 old.exchange(new)
-                self._options, self.vitals = options, Vitals(starts=1)
-                old.reports = self.vitals.note
+                self._options, self.vitals, self.model = options, Vitals(starts=1), old.model
             finally:
+                self._next = None
                 await new.end()
+
+    async def open_shadow(self, bundle: Path, keep: Callable[[bytes | None], None]) -> CameraSession:
+        """Start a second worker that looks through this camera with another model, seldom and with least priority.
+
+        ``keep`` is given its pictures, heads pixelated. What it sees goes nowhere but to its session. Raises Refused.
+        """
+        if self._options.usb_index is not None:
+            raise Refused("a USB camera can be opened once only: no second model can look through it")
+        pace = {"fps": min(self._options.fps, SHADOW_FPS), "privacy": "heads", "state": None}
+        try:
+            session = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
+            await _ready_or_ended(session)
+        except NotConnected as error:
+            raise Refused(f"the second worker: {error}") from error
+        return session
 
     async def restart(self, bundle: Path) -> None:
         """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
@@ -161,8 +160,10 @@ class CameraDriver:
             raise Refused(f"it cannot judge {', '.join(lacking)}" if lacking else f"{bundle} has no sound manifest")
         return self._options.model_copy(update={"model": str(bundle)})
 
-    async def _open(self, options: CameraOptions, keep: Callable[[bytes | None], None]) -> CameraSession:
-        process = await _start(options, self._camera)
+    async def _open(
+        self, options: CameraOptions, keep: Callable[[bytes | None], None], nice: int | None = None
+    ) -> CameraSession:
+        process = await _start(options, self._camera, nice)
         limits = (options.timeout, self._clock, keep, self._faults, options.memory_mb)
         return CameraSession(process, self._facts, self._camera, *limits)
 
@@ -185,10 +186,17 @@ class CameraDriver:
         if self._live is None:
             raise NotConnected("the vision worker does not run")
         self._live.accept()
+        if self._next is not None:  # it began with the view before, and would remember that one for good
+            with suppress(NotConnected):  # then it is not taken
+                self._next.accept()
 
     def picture(self) -> bytes | None:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
+
+    def _note(self, report: Report) -> None:
+        self.vitals.note(report)
+        self.watcher(report)
 
     def _keep(self, jpeg: bytes | None) -> None:
         self._picture = jpeg
@@ -205,7 +213,7 @@ class CameraDriver:
         )
 
 
-async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Process:
+async def _start(options: CameraOptions, camera: str, nice: int | None) -> asyncio.subprocess.Process:
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -220,14 +228,28 @@ async def _start(options: CameraOptions, camera: str) -> asyncio.subprocess.Proc
         )
     except OSError as error:
         raise NotConnected(f"the vision worker cannot be started: {error.strerror}") from error
-    order = {
+    order: dict[str, Any] = {
         "parent": os.getpid(),
         "camera": options.model_dump(mode="json", exclude_unset=True),
         "memory": str(options.state / f"{camera}.json") if options.state else "",
     }
+    if nice is not None:
+        order["nice"] = nice
     assert process.stdin is not None
     process.stdin.write(json.dumps(order).encode() + b"\n")
     return process
+
+
+async def _ready_or_ended(session: CameraSession) -> None:
+    try:
+        await session.ready()
+    except BaseException:
+        await session.end()
+        raise
+
+
+def _ignore(report: Report) -> None:
+    del report
 
 
 def _forget(jpeg: bytes | None) -> None:

@@ -52,6 +52,14 @@ def inside(point: tuple[float, float], polygon: Sequence[tuple[float, float]]) -
     return result
 
 
+def passes(x: float, top: float, bottom: float, polygon: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether the upright line from (x, top) to (x, bottom) touches ``polygon``; all in the same unit."""
+    for (ax, ay), (bx, by) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if (ax > x) != (bx > x) and top <= ay + (x - ax) / (bx - ax) * (by - ay) <= bottom:
+            return True
+    return inside((x, top), polygon)
+
+
 def without_parts(persons: Sequence[Person]) -> list[Person]:
     """Drop boxes that are the upper body of a surer person, by falling score."""
     kept: list[Person] = []

@@ -20,6 +20,7 @@ from models.geometry import iou
 from models.labels import meanings
 from models.running import ModelFault, Network
 from models.vocabulary import Gear, Meaning, Thing
+from models.wire import Ready
 
 Session = Any
 
@@ -91,12 +92,12 @@ class Vision:
 
     def __init__(self, bundle: Bundle) -> None:
         manifest = bundle.manifest
-        self.title = bundle.title
         self.offers: Offer = manifest.offers
         self.sure = manifest.detector.sure
         spec = manifest.classifier
         self._boxed = manifest.offers.gear - frozenset(spec.classes if spec else ())
         detector = open_session(str(bundle.path(manifest.detector.file)))
+        self.ready = Ready(manifest.name, manifest.version, bundle.digest(), provider=detector.get_providers()[0])
         self._detect = Detector(detector, manifest.detector, self._boxed)
         self._classify = Classifier(open_session(str(bundle.path(spec.file))), spec) if spec else None
 

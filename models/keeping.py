@@ -95,8 +95,9 @@ class Keeper(threading.Thread):
         self._write(order, "annotated", "annotated.jpg", still, partial(self._annotated, shown, still))
 
     def _annotated(self, picture: Picture, still: Still) -> bytes:
-        zones = self._options.zones.values()
-        return annotate(picture, still.judgement, zones) if still.judgement is not None else _jpeg(picture)
+        if still.judgement is None:
+            return _jpeg(picture)
+        return annotate(picture, still.judgement, self._options.zones.values(), self._options.lines)
 
     def _write(self, order: Order, kind: str, name: str, still: Still, content: Callable[[], bytes]) -> None:
         def write() -> float:

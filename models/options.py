@@ -15,6 +15,7 @@ from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
 from models.redaction import redact
+from models.signers import Signers
 from models.trust.faults import Effect, PictureFault, effects_of
 from models.vocabulary import Gear, Thing
 
@@ -81,6 +82,21 @@ def _gate(value: object) -> object:
     return value
 
 
+def _post(value: object) -> object:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is not true or false; for how long it may be empty says a rule about absent_for")
+    return value
+
+
+def _heights(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not a number; it is counted in the person's own heights, such as 1.5")
+    return value
+
+
+Heights = Annotated[float, BeforeValidator(_heights)]
+
+
 def _state(path: Path | None, info: ValidationInfo) -> Path | None:
     found = (info.context or {}).get("state")
     return Path(found) / "cameras" if path is None and found is not None else path
@@ -92,12 +108,16 @@ class ZoneOptions(Options):
     polygon: Annotated[tuple[Point, ...], AfterValidator(_polygon)]
     demand: tuple[Gear, ...] = (Gear.HELMET, Gear.VEST)
     loiter_after: Duration | None = Field(default=None, gt=0, le=86400, description="who stays so long loiters")
-    post: bool = Field(default=False, description="somebody should be here: say how long nobody is")
-    vehicle_within: float | None = Field(
+    post: Annotated[bool, BeforeValidator(_post)] = Field(
+        default=False, description="somebody should be here: say how long nobody is"
+    )
+    vehicle_within: Heights | None = Field(
         default=None, gt=0, le=10, description="a vehicle is near somebody so many of their heights away"
     )
     still_after: Duration | None = Field(default=None, ge=2, le=3600, description="who lies so long lies still")
-    running_above: float | None = Field(default=None, gt=0, le=10, description="heights per second; walking is below 1")
+    running_above: Heights | None = Field(
+        default=None, gt=0, le=10, description="heights per second; walking is below 1"
+    )
 
     @property
     def facts(self) -> list[str]:
@@ -188,6 +208,8 @@ class CameraOptions(DeviceOptions):
         path = _resolve(model, info)
         if not (path / "manifest.yaml").is_file():
             raise ValueError(f"{model!r} is not a model bundle: it has no file manifest.yaml")
+        if fault := Signers((info.context or {}).get("trusted_keys", {})).fault(path):
+            raise ValueError(f"the manifest of {model!r} {fault}")
         return str(path)
 
     @field_validator("zones")
@@ -223,8 +245,9 @@ class CameraOptions(DeviceOptions):
     @model_validator(mode="after")
     def _moving_has_no_place(self) -> Self:
         if self.mode == "moving" and (self.zones or self.lines):
-            place = "zones" if self.zones else "lines"
-            raise ValueError(f"a moving camera has no fixed {place}; leave '{place}' out, or 'mode: moving'")
+            places = [name for name, place in (("zones", self.zones), ("lines", self.lines)) if place]
+            told, quoted = " and ".join(places), " and ".join(f"'{name}'" for name in places)
+            raise ValueError(f"a moving camera has no fixed {told}; leave {quoted} out, or 'mode: moving'")
         if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
             raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
         return self
@@ -256,9 +279,11 @@ class CameraOptions(DeviceOptions):
         return things
 
     @model_validator(mode="after")
-    def _running_needs_pictures(self) -> Self:
+    def _who_moves_needs_pictures(self) -> Self:
         if self.fps < 2 and any(zone.running_above is not None for zone in self.zones.values()):
             raise ValueError(f"{self.fps:g} pictures a second do not show who runs; 'fps' must be 2 or more")
+        if self.fps < 2 and self.lines:
+            raise ValueError(f"{self.fps:g} pictures a second do not show who crosses a line; 'fps' must be 2 or more")
         return self
 
     @property

@@ -59,6 +59,11 @@ class Posture:
         """For how long it was seen to lie without moving, in seconds; 0 of somebody who does not lie."""
         return self.seen_s - self.still_since_s if self.lying else 0.0
 
+    @property
+    def tall(self) -> float:
+        """How high it is when upright, in pixels; 0 of somebody who was never seen so."""
+        return median(self.heights) if self.heights else 0.0
+
     def _is_flat(self, box: Box) -> bool:
         if not self.heights:
             return box.width >= ALWAYS_LYING_RATIO * box.height

@@ -12,8 +12,8 @@ from models.behaviours.base import Fact, View
 from models.behaviours.line import Line
 from models.behaviours.things import Things
 from models.detection import Box, Detection, Wearing
-from models.geometry import inside
-from models.handover import plain, tracks_of
+from models.geometry import inside, passes
+from models.handover import Remembers, plain, restored
 from models.options import LineOptions, ZoneOptions
 from models.settling import why_unsettled
 from models.tracking import Track, Tracker
@@ -103,13 +103,29 @@ class Scene:
         unsettled = why_unsettled(self._tracker.rhythm)
         return Judgement(_count(people, self._zones), counts, shown, more, unsure, unsettled)
 
-    def hand_over(self) -> list[dict[str, Any]]:
-        """Return everybody it follows, as JSON data."""
-        return plain(self._tracker.tracks)
+    def hand_over(self) -> dict[str, Any]:
+        """Return all that it remembers, as JSON data."""
+        return {name: plain(part.state) for name, part in self._parts().items()}
 
-    def take_over(self, people: Sequence[Mapping[str, Any]]) -> None:
-        """Follow those whom another scene of this camera followed. Raises KeyError, TypeError or ValueError."""
-        self._tracker.adopt(tracks_of(people))
+    def take_over(self, memory: Mapping[str, Any]) -> None:
+        """Go on where another scene of this camera ended, in place of its own memory. Raises ValueError, unchanged."""
+        parts = self._parts()
+        if not isinstance(memory, Mapping) or memory.keys() != parts.keys():
+            told = sorted(memory) if isinstance(memory, Mapping) else memory
+            raise ValueError(f"the memory is of another camera or version: {told!r:.200} is not {sorted(parts)}")
+        states = {name: restored(type(part.state), memory[name], name) for name, part in parts.items()}
+        for name, part in parts.items():
+            part.state = states[name]
+
+    def _parts(self) -> dict[str, Remembers]:
+        """Return everything that has a memory, by name."""
+        behaviours = {
+            f"zone {name}: {type(behaviour).__name__.lower()}": behaviour
+            for name, found in self._behaviours.items()
+            for behaviour in found
+        }
+        lines = {f"line {name}": line for name, line in self._lines.items()}
+        return {"people": self._tracker, "things": self._things, **lines, **behaviours}
 
     def expected(self, now_s: float) -> dict[int, Box]:
         """Return where everybody whom it follows should be at ``now_s`` (monotonic), by number."""
@@ -177,9 +193,9 @@ class Scene:
             ]
             present = [track for track, where in people if name in where]
             fallen = [box for box in things.get(Thing.FALLEN, ()) if _touches(box, self._zones[name], *size)]
-            view = View(
-                now_s, self._tracker.rhythm.watched_s, present, inside_now, self._tracker.tracks, things, fallen
-            )
+            perhaps = [track for track in clear if _may_stand(track, self._zones[name], *size)]
+            times = (now_s, self._tracker.rhythm.watched_s)
+            view = View(*times, present, inside_now, self._tracker.tracks, things, fallen, perhaps)
             for behaviour in behaviours:
                 facts.update({f"{name}.{fact}": value for fact, value in behaviour.observe(view).items()})
         return facts
@@ -211,6 +227,13 @@ class Scene:
 def _feet(box: Box, width: int, height: int) -> tuple[float, float]:
     """Return the bottom centre as shares of the picture, just inside it."""
     return box.centre[0] / width, min(box.bottom / height, 0.999)
+
+
+def _may_stand(track: Track, zone: ZoneOptions, width: int, height: int) -> bool:
+    """Tell whether feet that something hides may be in a zone."""
+    x, y = _feet(track.box, width, height)
+    hidden = track.hidden_px / height
+    return hidden > 0 and not inside((x, y), zone.polygon) and passes(x, y, y + hidden, zone.polygon)
 
 
 def _touches(box: Box, zone: ZoneOptions, width: int, height: int) -> bool:

@@ -19,7 +19,7 @@ from agent.core.model import Instant, Quality, Sample, Value
 from agent.core.ports import Clock, EvidenceFile, Sighting
 from models.options import COUNTERS
 from models.redaction import redact
-from models.wire import Kept, Message, Report, receive
+from models.wire import Kept, Message, Ready, Report, receive
 
 log = structlog.get_logger(__name__)
 
@@ -53,11 +53,13 @@ class CameraSession:
         self._faults, self._memory_mb = faults, memory_mb
         self._advice = ""
         self._counts = False
+        self.model: Ready | None = None
+        """What the worker said of its model; None until it is loaded."""
         self._turn = asyncio.Lock()
         self._latest: dict[str, Sample] = {}
         self._proof: asyncio.Future[Sighting] | None = None
         self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
-        self._people: asyncio.Future[list[dict[str, Any]]] | None = None
+        self._memory: asyncio.Future[dict[str, Any]] | None = None
         self.reports: Callable[[Report], None] = _ignore
         """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -70,7 +72,7 @@ class CameraSession:
 
     async def ready(self) -> None:
         """Wait until the model is loaded. Raises NotConnected."""
-        await self._receive(max(START_LIMIT_S, self._timeout_s))
+        self.model = (await self._receive(max(START_LIMIT_S, self._timeout_s))).ready
 
     async def read(self) -> Sequence[Sample]:
         """Return the facts of the next report; empty for a mere sign of life. Raises NotConnected."""
@@ -137,27 +139,27 @@ class CameraSession:
         self._ask({"accept": True})
 
     async def follow_up(self, old: CameraSession) -> None:
-        """See, take over whom the worker of ``old`` follows, and see again; ``old`` must be read meanwhile.
+        """See, take over what the worker of ``old`` remembers, and see again; ``old`` must be read meanwhile.
 
         Raises NotConnected when there is nothing to see, or when one of the two does not answer.
         """
         await self._until(lambda message: message.report is not None and message.report.counts)
-        people = asyncio.create_task(old.people())
-        while not people.done():
+        memory = asyncio.create_task(old.memory())
+        while not memory.done():
             await self._receive(self._timeout_s)
-        self._ask({"take_over": people.result()})
+        self._ask({"take_over": memory.result()})
         await self._until(lambda message: message.report is not None and message.report.took_over)
         await self._until(lambda message: message.report is not None and message.report.counts)
 
-    async def people(self) -> list[dict[str, Any]]:
-        """Return whom the worker follows; somebody must read meanwhile. Raises NotConnected."""
-        self._people = asyncio.get_running_loop().create_future()
+    async def memory(self) -> dict[str, Any]:
+        """Return all that the worker remembers of its people; somebody must read meanwhile. Raises NotConnected."""
+        self._memory = asyncio.get_running_loop().create_future()
         self._ask({"hand_over": True})
         try:
             async with asyncio.timeout(HAND_LIMIT_S):
-                return await self._people
+                return await self._memory
         except TimeoutError as error:
-            raise NotConnected(f"the worker at work told nobody within {HAND_LIMIT_S:g} s") from error
+            raise NotConnected(f"the worker at work told nothing within {HAND_LIMIT_S:g} s") from error
 
     @property
     def is_keeping(self) -> bool:
@@ -169,6 +171,7 @@ class CameraSession:
         self._process, other._process = other._process, self._process
         self._words, other._words = other._words, self._words
         self._listener, other._listener = other._listener, self._listener
+        self.model, other.model = other.model, self.model
         if self._proof is not None and not self._proof.done():
             self._proof.set_exception(NotConnected("the model was swapped meanwhile; prove it again"))
 
@@ -215,9 +218,9 @@ class CameraSession:
         """Take what a line on stdin asked for; False for what the camera saw."""
         if report.proof:
             self._proven(report)
-        if report.people is not None and self._people is not None and not self._people.done():
-            self._people.set_result(report.people)
-        return bool(report.proof) or report.people is not None or report.took_over
+        if report.memory is not None and self._memory is not None and not self._memory.done():
+            self._memory.set_result(report.memory)
+        return bool(report.proof) or report.memory is not None or report.took_over
 
     def _proven(self, report: Report) -> None:
         if self._proof is not None and not self._proof.done():
@@ -309,8 +312,9 @@ class CameraSession:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
-        fact = Sample.good(point, values[name], now)
-        return fact._replace(quality=Quality.UNCERTAIN, reason=HIDDEN) if name in unsure else fact
+        model = self.model.ref if self.model else None
+        quality, why = (Quality.UNCERTAIN, HIDDEN) if name in unsure else (Quality.GOOD, None)
+        return Sample(point, values[name], quality, now.utc, now.mono_s, reason=why, evidence=model)
 
 
 def _file(kept: Kept) -> EvidenceFile:

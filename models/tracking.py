@@ -25,6 +25,8 @@ _NEAR_HEIGHTS = 0.6
 _QUICKEST = 3.0
 """Lengths per second that a person may have moved since the picture before."""
 _SIZE_RATIO = 0.6
+_SLIM, _MOST_HIDDEN, _WHOLE_SHARE = 2.5, 3.5, 0.8
+"""A person from top to toe is so many times higher than wide; a box shows a share of one, or (nearly) all."""
 _SMOOTH = 0.5
 
 
@@ -90,28 +92,53 @@ class Track:
             self.posture.observe(self.box, self.seen_s)
             self.pace.observe(self.box, self.seen_s)
 
+    @property
+    def hidden_px(self) -> float:
+        """How far below its box the feet may be, behind a desk or another; 0 of whom the box shows from top to toe."""
+        if self.posture.lying:
+            return 0.0
+        tall = max(min(_SLIM * self.box.width, _MOST_HIDDEN * self.box.height), self.posture.tall)
+        return tall - self.box.height if self.box.height < _WHOLE_SHARE * tall else 0.0
+
     def verdict(self, gear: Gear) -> Wearing:
         """Return what the votes say of a piece of equipment."""
         ballot = self.ballots.get(gear)
         return ballot.verdict if ballot else Wearing.UNKNOWN
 
 
+@dataclass(slots=True)
+class TrackerState:
+    """All that a tracker remembers; an id is never given twice."""
+
+    tracks: list[Track] = field(default_factory=list)
+    next_id: int = 1
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+
 class Tracker:
     """Matches in three rounds: strong detections by overlap, weak ones by overlap, strong ones by distance."""
 
     def __init__(self, strong_score: float) -> None:
-        self.tracks: list[Track] = []
+        self.state = TrackerState()
         self._strong_score = strong_score
-        self._next_id = 1
-        self.rhythm = Rhythm()
         self._boxes: Sequence[Box] = ()
+
+    @property
+    def tracks(self) -> list[Track]:
+        """Those who live."""
+        return self.state.tracks
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """How pictures come."""
+        return self.state.rhythm
 
     def update(self, detections: Sequence[Detection], now_s: float) -> list[Track]:
         """Return the living tracks after the picture taken at ``now_s``; those seen in it have ``seen_s == now_s``."""
         step_s = self.rhythm.step(now_s)
         strong = [found for found in detections if found.score >= self._strong_score]
         weak = [found for found in detections if found.score < self._strong_score]
-        self.tracks = [track for track in self.tracks if not self._is_lost(track, now_s)]
+        self.state.tracks = [track for track in self.tracks if not self._is_lost(track, now_s)]
         free = list(self.tracks)
         self._boxes = [found.box for found in strong]
         self._match(free, strong, _by_overlap(_STRONG_IOU), now_s)
@@ -120,11 +147,6 @@ class Tracker:
         for detection in strong:
             self._begin(detection, now_s)
         return self.tracks
-
-    def adopt(self, tracks: list[Track]) -> None:
-        """Go on with the people that another tracker followed, in place of its own."""
-        self.tracks = tracks
-        self._next_id = max([self._next_id, *(track.id + 1 for track in tracks)])
 
     def _is_lost(self, track: Track, now_s: float) -> bool:
         limit_s = LINGER_S if track.confirmed and track.posture.lying else self.rhythm.patience_s
@@ -141,10 +163,10 @@ class Tracker:
                 track.follow(item, now_s, item.score >= self._strong_score)
 
     def _begin(self, detection: Detection, now_s: float) -> None:
-        track = Track(self._next_id, detection.box, now_s, hits=1, hidden=self._is_hidden(detection))
+        track = Track(self.state.next_id, detection.box, now_s, hits=1, hidden=self._is_hidden(detection))
         track.vote(detection, now_s)
         self.tracks.append(track)
-        self._next_id += 1
+        self.state.next_id += 1
 
     def _is_hidden(self, detection: Detection) -> bool:
         return covered(detection.box, self._boxes) >= HIDDEN_SHARE

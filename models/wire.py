@@ -39,10 +39,10 @@ class Report:
     """What looking at the picture and judging it took; 0 where the last look was taken for it (models.gate)."""
     model_fault: bool = False
     """Blind, for the model gave no sound answer."""
-    people: list[dict[str, Any]] | None = None
-    """Not what the camera saw: those whom the worker follows, as a line on stdin asked."""
+    memory: dict[str, Any] | None = None
+    """Not what the camera saw: all that the worker remembers of its people, as a line on stdin asked."""
     took_over: bool = False
-    """Not what the camera saw: the worker goes on with the people that it was told of."""
+    """Not what the camera saw: the worker goes on with the memory that it was told of."""
     proof: str = ""
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
     more: dict[str, float] = field(default_factory=dict)
@@ -79,19 +79,40 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded. ``precision`` and ``provider`` tell how it runs, empty where that is not known."""
+
+    name: str
+    version: str
+    sha256: str
+    precision: str = ""
+    provider: str = ""
+
+    @property
+    def ref(self) -> str:
+        """Which model this is, in one word: name, version and its manifest's hash, which covers its files'."""
+        return f"model:{self.name}/{self.version}@sha256:{self.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message and its picture, if there is one. ``report`` is None for Ready, Kept and for a mere sign of life."""
 
     report: Report | None
     jpeg: bytes | None = None
     kept: Kept | None = None
+    ready: Ready | None = None
 
 
-def send(out: BinaryIO, report: Report | None, jpeg: bytes = b"", kept: Kept | None = None) -> None:
+def send(
+    out: BinaryIO, report: Report | None, jpeg: bytes = b"", kept: Kept | None = None, ready: Ready | None = None
+) -> None:
     """Write one message; blocks while the reader is behind."""
     header: dict[str, Any] = {"report": asdict(report) if report else None, "blob": len(jpeg)}
     if kept is not None:
         header["kept"] = asdict(kept)
+    if ready is not None:
+        header["ready"] = asdict(ready)
     out.write(json.dumps(header).encode() + b"\n" + jpeg)
     out.flush()
 
@@ -104,4 +125,5 @@ async def receive(stream: asyncio.StreamReader) -> Message | None:
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
         return None
     report = Report(**header["report"]) if header["report"] else None
-    return Message(report, jpeg or None, Kept(**header["kept"]) if "kept" in header else None)
+    kept = Kept(**header["kept"]) if "kept" in header else None
+    return Message(report, jpeg or None, kept, Ready(**header["ready"]) if "ready" in header else None)

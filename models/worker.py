@@ -81,7 +81,7 @@ class Worker:
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
-        self._keeper = Keeper(options, self._ring, vision.title, self._kept.append)
+        self._keeper = Keeper(options, self._ring, vision.ready.ref, self._kept.append)
         self._faces: deque[tuple[float, list[Box]]] = deque()
 
     def keep(self, order: Order) -> None:
@@ -136,11 +136,18 @@ class Worker:
         while self._handing:
             order, now_s = self._handing.popleft(), time.monotonic()
             if "take_over" in order:
-                self._scene.take_over(order["take_over"])
-                self._forget_looks()
+                self._take_over(order["take_over"])
                 send(self._out, Report("", self._fps(now_s), now_s, took_over=True))
             else:
-                send(self._out, Report("", self._fps(now_s), now_s, people=self._scene.hand_over()))
+                send(self._out, Report("", self._fps(now_s), now_s, memory=self._scene.hand_over()))
+
+    def _take_over(self, memory: dict[str, Any]) -> None:
+        """Ends the process with the reason when it cannot: the worker before it goes on."""
+        try:
+            self._scene.take_over(memory)
+        except ValueError as error:
+            sys.exit(f"it cannot go on where the worker before it ended: {error}")
+        self._forget_looks()
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -245,7 +252,7 @@ class Worker:
         if frame.taken_s - self._pictured_s < 0.9 / PICTURES_PER_S:
             return b""
         self._pictured_s = frame.taken_s
-        return annotate(self._shown(frame, found), judgement, self._options.zones.values())
+        return annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
 
     def _told(self, seen: Judgement, at_s: float) -> Report:
         """Return a report of who was counted at ``at_s``."""
@@ -325,11 +332,11 @@ def main() -> None:
     die_with(order["parent"])
     threading.excepthook = die_of
     with suppress(PermissionError):  # a sandbox may forbid it; the alarms have a process of their own anyway
-        os.nice(_NICE)
+        os.nice(order.get("nice", _NICE))
     cv2.setNumThreads(1)
     options = CameraOptions.model_validate(order["camera"])
     vision = load(options)
-    send(sys.stdout.buffer, None)
+    send(sys.stdout.buffer, None, ready=vision.ready)
     memory = Memory(Path(order["memory"]) if order.get("memory") else None, options)
     worker = Worker(options, vision, sys.stdout.buffer, memory)
     threading.Thread(target=_obey, args=(worker, options, vision), name="orders", daemon=True).start()

@@ -161,7 +161,12 @@ class FakeModels:
     """One camera with the model of ``site.yaml``; an activation of ``bad`` is refused."""
 
     def row(self) -> dict[str, Any]:
-        gate = {"camera": "gate", "model": "", "previous": [], "probation_s": 599.6, "latency_ms": 31.5}
+        last = {"at": NOW, "action": "rejected", "model": "ppe/1.0.1", "reason": "it is bad"}
+        gate = {
+            "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12", "precision": "",
+            "provider": "CPUExecutionProvider", "since": NOW, "previous": [], "probation_s": 599.6,
+            "latency_ms": 31.5, "last": last, "shadow": self.shadowing,
+        }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
 
     async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
@@ -169,6 +174,33 @@ class FakeModels:
             raise KeyError(camera)
         action, reason = ("rejected", "it is bad") if model == "bad" else ("activated", "")
         return {"action": action, "camera": camera, "model": model, "previous": "", "reason": reason}
+
+    def __init__(self) -> None:
+        self.shadowing: dict[str, Any] | None = None
+
+    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> dict[str, Any]:
+        if camera != "gate":
+            raise KeyError(camera)
+        action, reason = ("rejected", "it is bad") if model == "bad" else ("shadowing", "")
+        if action == "shadowing":
+            fact = {"at_work": 1.25, "shadow": 1.5, "agreement_percent": 93.3}
+            self.shadowing = {
+                "camera": camera, "model": model, "beside": "", "since": NOW, "seconds": 30.0, "left_s": for_s,
+                "ended": "", "pictures": 60, "agreement_percent": 93.3, "facts": {"persons": fact},
+                "took_ms": {"at_work": 31.5, "shadow": 24.0}, "faults": 0,
+                "differences": [{"at": NOW, "by": 2.0, "at_work": {"persons": 3.0}, "shadow": {"persons": 1.0}}],
+            }  # fmt: skip
+        return {"action": action, "camera": camera, "model": model, "previous": "", "reason": reason}
+
+    async def stop_shadow(self, camera: str, operator: Operator) -> dict[str, Any]:
+        row = await self.comparison(camera)
+        row = {**row, "ended": "somebody wanted it", "left_s": 0.0, "pictures_kept": ["/state/1-shadow.jpg"]}
+        return {"action": "shadowed", "camera": camera, "model": row["model"], "previous": "", "comparison": row}
+
+    async def comparison(self, camera: str) -> dict[str, Any]:
+        if self.shadowing is None:
+            raise NotAllowed("no second model looked through gate yet")
+        return self.shadowing
 
     async def rollback(self, camera: str, operator: Operator, force: bool = False) -> dict[str, Any]:
         return {

@@ -43,6 +43,7 @@ from agent.ticker import Ticker
 from agent.uplink import Uplink
 from agent.version import VERSION
 from models.camera import CameraDriver
+from models.signers import Signers
 from rules.adoption import ended
 from rules.engine import Engine
 
@@ -103,7 +104,9 @@ class Agent:
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
         cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
-        self.models = ModelSets(cameras, ModelStore(state / "models"), self.pipeline, self.journal, clock)
+        self.models = ModelSets(
+            cameras, ModelStore(state / "models", Signers(site.models.trusted_keys)), self.pipeline, self.journal, clock
+        )
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from agent.client import AgentAway, AgentRefused
+from agent.core.durations import parse_duration
 
 Socket = Annotated[Path | None, typer.Option(help="the agent's socket", envvar="ANSHAO_SOCKET", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
@@ -27,6 +28,16 @@ def name_of(operator: str) -> str:
 def acting(operator: str, note: str) -> dict[str, str]:
     """Return what a request says of who acts, and why."""
     return {"operator": name_of(operator), "via": "cli", "note": note}
+
+
+def duration(text: str | float) -> float:
+    """Read a duration, in seconds; also a default, which typer hands over as it is."""
+    if isinstance(text, float):
+        return text
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @contextmanager

@@ -12,11 +12,10 @@ import typer
 from agent.cli import cameras, evidence, journal, opcua, operations, trials
 from agent.cli import models as models_commands
 from agent.cli import rules as rules_commands
-from agent.cli.asking import AsJson, Socket, Who, name_of
+from agent.cli.asking import AsJson, Socket, Who, duration, name_of
 from agent.cli.asking import telling as _telling
 from agent.cli.field import commands
 from agent.client import Client
-from agent.core.durations import parse_duration
 
 app = typer.Typer(
     help="anshao 安哨: watches PLCs and cameras, sounds the siren on the spot. It is not a safety instrumented system.",
@@ -31,15 +30,8 @@ app.add_typer(rules_commands.app, name="rules")
 app.add_typer(models_commands.app, name="models")
 
 
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 Site = Annotated[Path, typer.Argument(help="the site file", show_default=False)]
-Seconds = Annotated[float, typer.Option(parser=_duration, metavar="DURATION")]
+Seconds = Annotated[float, typer.Option(parser=duration, metavar="DURATION")]
 
 
 @app.command()
@@ -57,9 +49,7 @@ def run(
 
 @app.command()
 def demo(
-    for_s: Annotated[
-        float | None, typer.Option("--for", parser=_duration, metavar="DURATION", help="end after")
-    ] = None,
+    for_s: Annotated[float | None, typer.Option("--for", parser=duration, metavar="DURATION", help="end after")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the result here")] = None,
     camera: Annotated[str | None, typer.Option(help="file, rtsp://…, http://… or usb:0")] = None,
     hmi: Annotated[bool, typer.Option(help="start the operators' page")] = True,

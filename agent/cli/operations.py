@@ -8,17 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.asking import AsJson, Socket, Who, name_of, telling
+from agent.cli.asking import AsJson, Socket, Who, duration, name_of, telling
 from agent.client import Client
-from agent.core.durations import format_duration, parse_duration
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
+from agent.core.durations import format_duration
 
 Alarm = Annotated[str, typer.Argument(help="id", show_default=False)]
 Reason = Annotated[str, typer.Option("--reason", help="why; goes into the journal", show_default=False)]
@@ -26,9 +18,7 @@ Reason = Annotated[str, typer.Option("--reason", help="why; goes into the journa
 
 def shelve(
     alarm: Alarm,
-    for_s: Annotated[
-        float, typer.Option("--for", parser=_duration, metavar="DURATION", help="P2 30min, P3 8h at most")
-    ],
+    for_s: Annotated[float, typer.Option("--for", parser=duration, metavar="DURATION", help="P2 30min, P3 8h at most")],
     reason: Reason,
     operator: Who = "",
     socket: Socket = None,

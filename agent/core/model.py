@@ -46,7 +46,8 @@ class Sample(_SampleFields):
     ``value`` is in the point's engineering unit and is None exactly when ``quality`` is BAD.
     ``received_s`` is monotonic seconds and used for durations; ``received_at`` is UTC, for people;
     ``source_time`` is what the device said, None where it says nothing. ``reason`` tells in words
-    why the quality is not GOOD. ``evidence`` names a picture or a record that backs the value.
+    why the quality is not GOOD. ``evidence`` names what backs the value: of what a camera sees, the model
+    that judged it.
 
     A tuple, because a hundred thousand of them may be made every second.
     """

@@ -7,37 +7,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact
+from models.detection import Box
 from models.options import LineOptions, Point, Way
 from models.tracking import Track
 
 MARGIN = 0.12
 """In person lengths: feet count as on a side once they are so far from the line, for boxes tremble."""
 NEAR = 1.0
-"""In person lengths: who is lost so near the line may have crossed it."""
-FORGOTTEN_S = 60.0
+"""In person lengths: who is lost, or turns up, so near the line may have crossed it."""
+QUICKEST = 5.0
+"""Lengths per second: nobody goes further from one picture to the next."""
+UNSEEN_S = 1.0
+"""Between two pictures further apart somebody may come, cross the line and go."""
 _SIDES: dict[Way, tuple[int, ...]] = {"left_to_right": (1,), "right_to_left": (-1,), "both": (1, -1)}
 
 
 @dataclass(slots=True)
 class Walk:
-    """Where somebody's feet were last clearly beside the line: ``side`` is +1 (its right hand) or -1.
+    """Where somebody's feet were last clearly beside the line: ``side`` is +1 (its right hand) or -1, 0 for not yet.
 
-    ``pending`` is a crossing that counts once the person is believed, ``near`` tells that the feet are near the line.
+    ``away`` is how far from the line it was last seen, in its lengths; ``seen_s`` when it was last seen clearly.
+    ``pending`` is a crossing that counts once the person is believed; with ``doubt`` it may have crossed since then.
     """
 
-    side: int
     at: Point
+    away: float
     seen_s: float
+    side: int = 0
     pending: int = 0
-    near: bool = False
+    doubt: bool = False
 
 
 @dataclass(slots=True)
 class LineState:
-    """All that a line remembers: ``walks`` by track, ``crossings`` as (when, to which side), oldest first."""
+    """All that a line remembers: ``walks`` by track, ``crossings`` as (when, to which side), oldest first.
+
+    ``doubt_s`` is when somebody may have crossed unseen last, ``last_s`` when the picture before was taken.
+    """
 
     walks: dict[int, Walk] = field(default_factory=dict)
     crossings: list[tuple[float, int]] = field(default_factory=list)
+    doubt_s: float | None = None
+    last_s: float | None = None
 
 
 class Line:
@@ -58,11 +69,15 @@ class Line:
         ``tracks`` are those of the picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic seconds).
         """
         first, last = ((x * width, y * height) for x, y in self._options.points)
+        step_s = 0.0 if self.state.last_s is None else now_s - self.state.last_s
+        self.state.last_s = now_s
+        if step_s > UNSEEN_S:
+            self.state.doubt_s = now_s
+        reach = max(NEAR, QUICKEST * step_s)
         for track in tracks:
-            if track.seen_s == now_s and track.jumped:
-                self.state.walks.pop(track.id, None)
-            elif track.seen_s == now_s and not track.hidden:
-                self._follow(track, first, last)
+            # Who is not seen goes on as before.
+            self._watch(track, _Place.of(track.expected(now_s), first, last), reach, now_s)
+        self._give_up({track.id for track in tracks}, now_s)
         return Fact(self._count(now_s), self._is_sure(now_s))
 
     def _count(self, now_s: float) -> int:
@@ -71,32 +86,75 @@ class Line:
         return sum(side in sides for _, side in self.state.crossings)
 
     def _is_sure(self, now_s: float) -> bool:
-        """Who was lost, or hidden, near the line may have crossed it unseen."""
-        walks = self.state.walks
-        self.state.walks = {name: walk for name, walk in walks.items() if now_s - walk.seen_s <= FORGOTTEN_S}
-        lost = [walk for walk in walks.values() if walk.near and walk.seen_s < now_s]
-        return all(now_s - walk.seen_s > self._options.within for walk in lost)
+        doubt_s = self.state.doubt_s
+        is_over = doubt_s is None or now_s - doubt_s >= self._options.within
+        return is_over and not any(walk.doubt or walk.pending for walk in self.state.walks.values())
 
-    def _follow(self, track: Track, first: Point, last: Point) -> None:
-        feet, long = (track.box.centre[0], track.box.bottom), max(track.box.length, 1.0)
-        away = _beside(feet, first, last) / long
+    def _give_up(self, followed: set[int], now_s: float) -> None:
+        """Of whom nothing is seen any more, the doubt stays for the window's time."""
+        gone = [self.state.walks.pop(name) for name in self.state.walks.keys() - followed]
+        if any(walk.doubt or walk.pending for walk in gone):
+            self.state.doubt_s = now_s
+
+    def _watch(self, track: Track, place: _Place, reach: float, now_s: float) -> None:
         walk = self.state.walks.get(track.id)
-        if abs(away) >= MARGIN:
-            side = 1 if away > 0 else -1
-            if walk is None:
-                walk = self.state.walks[track.id] = Walk(side, feet, track.seen_s)
-            elif walk.side != side:
-                back = walk.pending == -side
-                walk.pending = side if not back and _meets(walk.at, feet, first, last) else 0
-            walk.side, walk.at = side, feet
-        if walk is not None:
-            walk.seen_s, walk.near = track.seen_s, abs(away) < NEAR and _reaches(feet, first, last, NEAR * long)
-            self._believe(walk, track)
+        if walk is None or (track.jumped and track.seen_s == now_s):
+            self._begin(track, place, reach, now_s)
+        elif track.seen_s == now_s and not track.hidden:
+            self._follow(walk, track, place)
+        else:
+            walk.doubt = walk.doubt or min(walk.away, place.away) <= reach
 
-    def _believe(self, walk: Walk, track: Track) -> None:
+    def _begin(self, track: Track, place: _Place, reach: float, now_s: float) -> None:
+        """Who turns up, or jumps, near the line or over it may have crossed it: that is doubt, and no crossing."""
+        before = self.state.walks.get(track.id)
+        near = place.away <= reach
+        if before is not None:
+            near = near or before.doubt or before.pending != 0 or before.away <= reach or place.meets(before.at)
+        if near:
+            self.state.doubt_s = now_s
+        self.state.walks[track.id] = Walk(place.feet, place.away, now_s, 0 if track.hidden else place.side)
+
+    def _follow(self, walk: Walk, track: Track, place: _Place) -> None:
+        if place.side:
+            if walk.side == -place.side:
+                back = walk.pending == walk.side
+                walk.pending = place.side if not back and place.meets(walk.at) else 0
+            walk.side, walk.at = place.side, place.feet
+        walk.seen_s, walk.away, walk.doubt = track.seen_s, place.away, False
         if walk.pending and track.confirmed:
             self.state.crossings.append((track.seen_s, walk.pending))
             walk.pending = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where feet are beside a line from ``first`` to ``last``, all in pixels.
+
+    ``away`` is in person lengths, ``side`` 0 for who stands on the line, or on what continues it.
+    """
+
+    feet: Point
+    away: float
+    side: int
+    first: Point
+    last: Point
+
+    @classmethod
+    def of(cls, box: Box, first: Point, last: Point) -> _Place:
+        feet, long = (box.centre[0], box.bottom), max(box.length, 1.0)
+        beside = _beside(feet, first, last) / long
+        side = 0 if abs(beside) < MARGIN else 1 if beside > 0 else -1
+        return cls(feet, _distance(feet, first, last) / long, side, first, last)
+
+    def meets(self, before: Point) -> bool:
+        """Tell whether the way from ``before``, at the other side, goes through the line between its ends."""
+        here, there = _beside(before, self.first, self.last), _beside(self.feet, self.first, self.last)
+        if here * there > 0:
+            return False
+        share = abs(here) / max(abs(here) + abs(there), 1e-9)
+        x, y = (a + share * (b - a) for a, b in zip(before, self.feet, strict=True))
+        return 0 <= _along((x, y), self.first, self.last) <= _long(self.first, self.last)
 
 
 def _beside(point: Point, first: Point, last: Point) -> float:
@@ -111,17 +169,12 @@ def _along(point: Point, first: Point, last: Point) -> float:
     return (x * (point[0] - first[0]) + y * (point[1] - first[1])) / long
 
 
+def _distance(point: Point, first: Point, last: Point) -> float:
+    """Return the distance from the line between its ends in pixels."""
+    along = _along(point, first, last)
+    beyond = max(0.0, -along, along - _long(first, last))
+    return math.hypot(_beside(point, first, last), beyond)
+
+
 def _long(first: Point, last: Point) -> float:
     return max(math.dist(first, last), 1e-9)
-
-
-def _reaches(point: Point, first: Point, last: Point, margin: float) -> bool:
-    """Tell whether the line passes the point between its ends, or no further beyond them than ``margin`` pixels."""
-    return -margin <= _along(point, first, last) <= _long(first, last) + margin
-
-
-def _meets(a: Point, b: Point, first: Point, last: Point) -> bool:
-    """Tell whether the way from a to b, which lie on both sides of the line, goes through between its ends."""
-    here, there = abs(_beside(a, first, last)), abs(_beside(b, first, last))
-    share = here / max(here + there, 1e-9)
-    return _reaches((a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])), first, last, 0.0)

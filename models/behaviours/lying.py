@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from models.behaviours.base import Fact, Facts, View
 from models.geometry import iou
 
@@ -9,12 +11,19 @@ _SAME_IOU = 0.2
 LOST_S = 300.0
 
 
+@dataclass(slots=True)
+class LyingState:
+    """``last_down_s`` is when each track was last seen to lie, in watched seconds."""
+
+    last_down_s: dict[int, float] = field(default_factory=dict)
+
+
 class Lying:
     """Adds up who lies by its boxes and who lies by the model's own class, each once."""
 
     def __init__(self, still_after_s: float) -> None:
         self._after_s = still_after_s
-        self.last_down_s: dict[int, float] = {}
+        self.state = LyingState()
 
     def observe(self, view: View) -> Facts:
         """Return how many have ``fallen`` (upright before) and how many are ``lying_still`` for the limit or longer.
@@ -37,8 +46,8 @@ class Lying:
     def _is_nobody_lost(self, view: View) -> bool:
         down = {track.id for track in view.people if track.posture.lying}
         up = {track.id for track in view.tracks} - down
-        self.last_down_s.update(dict.fromkeys(down, view.watched_s))
-        self.last_down_s = {
-            name: at_s for name, at_s in self.last_down_s.items() if name not in up and view.watched_s - at_s <= LOST_S
+        last_s = {**self.state.last_down_s, **dict.fromkeys(down, view.watched_s)}
+        self.state.last_down_s = {
+            name: at_s for name, at_s in last_s.items() if name not in up and view.watched_s - at_s <= LOST_S
         }
-        return self.last_down_s.keys() <= down
+        return self.state.last_down_s.keys() <= down

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact, Facts, View
 
 
 @dataclass(slots=True)
 class PostState:
-    """``manned_s`` is when somebody was last there, in watched seconds; None before the first picture."""
+    """``absent_s`` is how long nobody is there, ``last_s`` when that was last looked at, both in watched seconds.
 
-    manned_s: float | None = None
+    ``doubted`` are the tracks of those who may still be there, though nothing shows them any more.
+    """
+
+    absent_s: float = 0.0
+    last_s: float | None = None
     seen: bool = False
-    hidden: bool = False
+    doubted: list[int] = field(default_factory=list)
 
 
 class Post:
@@ -25,14 +29,23 @@ class Post:
     def observe(self, view: View) -> Facts:
         """Return ``absent_for`` in seconds, 0 while somebody is there.
 
-        It is unsure until somebody was seen there, for the absence may have begun before the camera did, and while
-        whoever was there last was hidden by another when they were lost.
+        While somebody may be there, hidden by another or with legs that something hides, it stands still and is
+        unsure. It is unsure, too, until somebody was seen there, for the absence may have begun before the camera did,
+        and after somebody of whom not all was to be seen there was lost: the furniture may hide all of them now.
         """
         state = self.state
         here = [track for track in view.people if track in view.here]
         hidden = [track for track in view.people if track.hidden and track.seen_s == view.now_s]
-        if here or hidden:
-            state.manned_s, state.seen, state.hidden = view.watched_s, True, not here
-        if state.manned_s is None:
-            state.manned_s = view.watched_s
-        return {"absent_for": Fact(round(view.watched_s - state.manned_s, 1), state.seen and not state.hidden)}
+        perhaps = [*hidden, *(track for track in view.perhaps if track.confirmed)]
+        passed_s = 0.0 if state.last_s is None else view.watched_s - state.last_s
+        state.last_s, state.seen = view.watched_s, state.seen or bool(here or perhaps)
+        if here:
+            state.absent_s = 0.0
+        elif not perhaps:
+            state.absent_s += passed_s
+        partly = {track.id for track in (*here, *perhaps) if not view.is_clear(track) or track.hidden_px}
+        known = {track.id for track in view.tracks if track.seen_s == view.now_s}
+        is_whole = any(track.id not in partly for track in here)
+        state.doubted = sorted(partly if is_whole else partly | (set(state.doubted) - known))
+        sure = bool(here) or (state.seen and not state.doubted)
+        return {"absent_for": Fact(round(state.absent_s, 1), sure)}

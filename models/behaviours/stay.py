@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact, Facts, View
 from models.detection import Box
@@ -24,23 +24,30 @@ class Visit:
     believed: bool = False
 
 
+@dataclass(slots=True)
+class StayState:
+    """Who is in the zone, by track."""
+
+    visits: dict[int, Visit] = field(default_factory=dict)
+
+
 class Stay:
     """Counts only watched time: blindness neither ends a stay nor makes it longer."""
 
     def __init__(self, loiter_after_s: float) -> None:
         self._after_s = loiter_after_s
-        self.visits: dict[int, Visit] = {}
+        self.state = StayState()
 
     def observe(self, view: View) -> Facts:
         """Return ``longest_stay`` in seconds of those who are there, and how many of them are ``loitering``."""
         for track in view.here:
-            visit = self.visits.get(track.id) or self._begin(track, view)
+            visit = self.state.visits.get(track.id) or self._begin(track, view)
             visit.last_s, visit.box = view.watched_s, track.box
             visit.believed = visit.believed or track.confirmed
-            self.visits[track.id] = visit
+            self.state.visits[track.id] = visit
         self._forget(view)
         inside = {track.id for track in view.people}
-        believed = {name: visit for name, visit in self.visits.items() if visit.believed}
+        believed = {name: visit for name, visit in self.state.visits.items() if visit.believed}
         stays = [visit.last_s - visit.since_s for name, visit in believed.items() if name in inside]
         loitering = sum(stay_s >= self._after_s for stay_s in stays)
         # Who is not seen may still be there, and before the time has passed, somebody may be there since before.
@@ -53,19 +60,19 @@ class Stay:
         seen = {other.id for other in view.tracks if other.seen_s == view.now_s}
         near = [
             name
-            for name, visit in self.visits.items()
+            for name, visit in self.state.visits.items()
             if name not in seen and distance(visit.box, track.box) <= HEIR_LENGTHS
         ]
         if not near:
             return Visit(view.watched_s, view.watched_s, track.box)
-        return self.visits.pop(min(near, key=lambda name: self.visits[name].since_s))
+        return self.state.visits.pop(min(near, key=lambda name: self.state.visits[name].since_s))
 
     def _forget(self, view: View) -> None:
         """Forget whom the picture shows elsewhere, and who was lost too long ago."""
         inside = {track.id for track in (*view.people, *view.here)}
         left = {track.id for track in view.tracks if track.seen_s == view.now_s and track.id not in inside}
-        self.visits = {
+        self.state.visits = {
             name: visit
-            for name, visit in self.visits.items()
+            for name, visit in self.state.visits.items()
             if name in inside or (name not in left and view.watched_s - visit.last_s <= HEIR_S)
         }

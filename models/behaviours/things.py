@@ -50,27 +50,36 @@ def _share(votes: Sequence[tuple[float, bool]]) -> float:
     return sum(seen for _, seen in votes) / len(votes)
 
 
+@dataclass(slots=True)
+class ThingsState:
+    """Every thing that is followed."""
+
+    tracks: dict[Thing, list[ThingTrack]] = field(default_factory=dict)
+
+
 class Things:
     """Follows every thing of a picture but persons; time stands still while the camera is blind."""
 
     def __init__(self) -> None:
-        self.tracks: dict[Thing, list[ThingTrack]] = {}
+        self.state = ThingsState()
 
     def update(self, found: Iterable[Detection], watched_s: float) -> dict[Thing, list[Box]]:
         """Return where the confirmed things are after a picture, when ``watched_s`` seconds were watched in all."""
-        by_thing: dict[Thing, list[Box]] = {thing: [] for thing in self.tracks}
+        by_thing: dict[Thing, list[Box]] = {thing: [] for thing in self.state.tracks}
         for item in found:
             if item.thing is not Thing.PERSON:
                 by_thing.setdefault(item.thing, []).append(item.box)
         for thing, boxes in by_thing.items():
-            tracks = _follow(self.tracks.get(thing, []), boxes, watched_s)
-            self.tracks[thing] = [track for track in tracks if not track.is_gone]
-        return {thing: [track.box for track in tracks if track.confirmed] for thing, tracks in self.tracks.items()}
+            tracks = _follow(self.state.tracks.get(thing, []), boxes, watched_s)
+            self.state.tracks[thing] = [track for track in tracks if not track.is_gone]
+        return {
+            thing: [track.box for track in tracks if track.confirmed] for thing, tracks in self.state.tracks.items()
+        }
 
     @property
     def are_agreed(self) -> bool:
         """Tell whether everything is believed and all that still counts shows it."""
-        tracks = [track for found in self.tracks.values() for track in found]
+        tracks = [track for found in self.state.tracks.values() for track in found]
         return all(track.confirmed and all(seen for _, seen in track.votes) for track in tracks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact, Facts, View
 from models.detection import Box
@@ -13,6 +14,13 @@ LEAVE = 1.2
 _ABOARD_SHARE, _ABOARD_FEET = 0.8, 0.25
 
 
+@dataclass(slots=True)
+class NearState:
+    """The tracks of those to whom a vehicle is near."""
+
+    near: list[int] = field(default_factory=list)
+
+
 class NearVehicle:
     """Measures on the floor, from a person's feet to a vehicle's lower edge, in the person's heights.
 
@@ -21,7 +29,7 @@ class NearVehicle:
 
     def __init__(self, within: float) -> None:
         self._within = within
-        self.near: set[int] = set()
+        self.state = NearState()
 
     def observe(self, view: View) -> Facts:
         """Return for how many people a vehicle is near (``vehicle_near``); nearness ends at 1.2 times the limit.
@@ -29,18 +37,19 @@ class NearVehicle:
         Who cannot be seen clearly keeps the last answer, and makes it unsure unless that was near.
         """
         vehicles = view.things.get(Thing.VEHICLE, ())
-        self.near &= {track.id for track in view.people}
+        near = {track.id for track in view.people}.intersection(self.state.near)
         for track in view.people:
             if view.is_clear(track):
-                self._judge(track.id, min((way(track.box, box) for box in vehicles), default=math.inf))
-        doubtful = [track for track in view.people if not view.is_clear(track) and track.id not in self.near]
-        return {"vehicle_near": Fact(len(self.near), not doubtful)}
+                self._judge(track.id, min((way(track.box, box) for box in vehicles), default=math.inf), near)
+        self.state.near = sorted(near)
+        doubtful = [track for track in view.people if not view.is_clear(track) and track.id not in near]
+        return {"vehicle_near": Fact(len(near), not doubtful)}
 
-    def _judge(self, name: int, heights: float) -> None:
+    def _judge(self, name: int, heights: float, near: set[int]) -> None:
         if heights <= self._within:
-            self.near.add(name)
+            near.add(name)
         elif heights > LEAVE * self._within:
-            self.near.discard(name)
+            near.discard(name)
 
 
 def way(person: Box, vehicle: Box) -> float:

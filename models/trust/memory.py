@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,10 @@ class Memory:
         return saved if isinstance(saved, dict) else None
 
     def save(self, saved: Mapping[str, Any]) -> None:
-        """Replace the file as a whole."""
+        """Replace the file as a whole; while a model is swapped two workers may do so at once."""
         if self._path is None:
             return
-        scratch = self._path.with_suffix(".new")
+        scratch = self._path.with_suffix(f".{os.getpid()}.new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             scratch.write_text(json.dumps({"of": self._of, "saved": saved}), encoding="utf-8")

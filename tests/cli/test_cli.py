@@ -147,6 +147,7 @@ def test_test_outputs(view: FakeView) -> None:
     code, text = anshao("test-outputs", "siren", "--seconds", "1500ms", "--operator", "li")
     assert code == 0 and "1.5 s" in text
     assert view.done[0][:3] == ("test", 1.5, ["siren"])
+    assert anshao("test-outputs")[0] == 0 and view.done[-1][:3] == ("test", 3.0, None)
     code, text = anshao("test-outputs", "--seconds", "2")
     assert code == 2 and "not a duration" in text
 
@@ -193,10 +194,31 @@ def test_evidence_is_listed_exported_sent_and_verified(view: FakeView, tmp_path:
     assert code == 1 and "e1.gate/annotated: missing" in text
 
 
+def test_a_model_in_shadow_is_begun_told_of_and_ended(view: FakeView) -> None:
+    code, text = anshao("models", "shadow", "--camera", "gate")
+    assert code == 1 and "no second model looked through gate yet" in text
+    code, text = anshao("models", "shadow", "bad", "--camera", "gate")
+    assert code == 1 and "rejected: it is bad" in text
+    code, text = anshao("models", "shadow", "ppe/1.0.1", "--camera", "gate", "--for", "10min")
+    assert code == 0 and "ppe/1.0.1 looks through gate for 600 s" in text
+    assert "shadow     ppe/1.0.1, 600 s more, 93.3 % of 60 pictures alike" in anshao("models", "status")[1]
+    code, text = anshao("models", "shadow", "--camera", "gate")
+    assert code == 0 and "the model of site.yaml at work, ppe/1.0.1 beside it" in text and "31.5 ms, 24 ms" in text
+    assert "1.250 at work,   1.500 beside it" in text and "persons 3; not persons 1" in text
+    code, text = anshao("models", "shadow", "--camera", "gate", "--stop")
+    assert code == 0 and "ended: somebody wanted it" in text and "/state/1-shadow.jpg" in text
+    assert json.loads(anshao("models", "shadow", "--camera", "gate", "--json")[1])["pictures"] == 60
+
+
 def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
     code, text = anshao("models", "list")
     assert code == 0 and "gate: the model of site.yaml, 31.5 ms, on probation for 600 s more" in text
     assert "kept: ppe/1.0.1" in text
+    code, text = anshao("models", "status", "--camera", "gate")
+    assert code == 0 and "ppe 1.0.0, sha256 ab12" in text and "31.5 ms a picture, CPUExecutionProvider" in text
+    assert "probation  600 s more" in text and "ppe/1.0.1 rejected: it is bad" in text
+    assert json.loads(anshao("models", "status", "--json")[1])[0]["sha256"] == "ab12"
+    assert anshao("models", "status", "--camera", "gatee")[0] == 1
     code, text = anshao("models", "activate", "ppe/1.0.1", "--camera", "gate")
     assert code == 0 and "gate runs ppe/1.0.1 (activated)" in text
     code, text = anshao("models", "activate", "bad", "--camera", "gate")

@@ -19,6 +19,7 @@ from models.knock import LoginRefused, SourceLost, _digest, knock
 from models.options import CameraOptions
 from models.trust.memory import Memory
 from models.trust.view import LEARN_FROM
+from models.wire import Ready
 from models.worker import Worker
 from tests.models.cameras import YARD, ZONES, camera, connected, is_blind, read_until, sees
 from tests.models.hostile import hostile
@@ -128,7 +129,8 @@ async def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
 
 def test_a_library_that_does_not_come_back_ends_the_worker() -> None:
     options = CameraOptions(source="rtsp://127.0.0.1/x", timeout=1.0)
-    worker = Worker(options, SimpleNamespace(sure=0.5, title="none 1"), BytesIO(), Memory(None, options))  # type: ignore[arg-type]
+    vision = SimpleNamespace(sure=0.5, ready=Ready("none", "1.0.0", ""))
+    worker = Worker(options, vision, BytesIO(), Memory(None, options))  # type: ignore[arg-type]
     worker._last_taken_s -= 60
     worker._without_frame()
     worker._slot.turned_s -= 10

@@ -26,6 +26,7 @@ from models.options import BUNDLED, CameraOptions
 from models.policy import NEWEST, NEWEST_IR, examine
 from models.running import RUNTIME_ERRORS, ModelFault, Network
 from models.trust.memory import Memory
+from models.wire import Ready
 from models.worker import Worker
 from tests.models.networks import FLOAT, INT64, constant, field, graph, integer, model, node, port, tensor
 
@@ -208,7 +209,7 @@ class Broken:
     """A network that worked when it was loaded, and gives nonsense since."""
 
     sure = 0.5
-    title = "broken 1"
+    ready = Ready("broken", "1.0.0", "")
 
     def look(self, _picture: Any, _wanted: Any) -> Any:
         raise ModelFault("detector.onnx gave values that are no numbers (NaN or infinite)")

@@ -12,12 +12,12 @@ from agent.core.clock import SystemClock
 from agent.core.model import Quality
 from models.behaviours import behaviours_of
 from models.camera import CameraDriver
-from models.detection import Detection
+from models.detection import Box, Detection
 from models.options import CameraOptions, ZoneOptions
 from models.scene import Judgement, Scene
 from models.session import HIDDEN
 from tests.models.cameras import camera, connected, read_until
-from tests.models.people import Play, standing, watch
+from tests.models.people import TALL, Play, standing, watch
 
 HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 INSIDE, OUTSIDE = 160.0, 480.0
@@ -127,6 +127,51 @@ def test_who_was_hidden_when_lost_may_still_be_at_the_post() -> None:
     assert values(seen, "absent_for")[4.8] == 0 and values(seen, "absent_for")[9.0] > 3
     assert next(at_s for at_s in unsure(seen, "absent_for") if at_s > 2) == 4.0
     assert unsure(seen, "absent_for")[-1] == 9.0
+
+
+FLOOR = ZoneOptions(polygon=((0.0, 0.57), (0.5, 0.57), (0.5, 1.0), (0.0, 1.0)), demand=(), post=True)
+"""The floor behind a desk: it begins at 274 pixels, and who stands there has the feet at 300."""
+
+
+def behind_desk(shown: float, x: float = INSIDE) -> Detection:
+    """Return somebody whose legs a desk hides: the upper ``shown`` part of a person."""
+    whole = standing(x).box
+    return Detection(Box(whole.left, whole.top, whole.right, whole.top + shown * TALL), 0.9)
+
+
+@given(shown=st.floats(0.3, 0.75), is_known=st.booleans())
+def test_whose_legs_a_desk_hides_is_never_absent_for_certain(shown: float, is_known: bool) -> None:
+    """Seen from top to toe before, or not; sits down behind the desk at 4 s, and is not found any more from 8 s on."""
+    shown = shown if is_known else min(shown, 0.65)
+
+    def play(at_s: float) -> list[Detection]:
+        return [] if at_s >= 8 else [standing(INSIDE) if is_known and at_s < 4 else behind_desk(shown)]
+
+    seen = watch(Scene({"desk": FLOOR}, 0.5), play, 5.0, 20.0)
+    absent, doubtful = values(seen, "absent_for"), unsure(seen, "absent_for")
+    assert not [at_s for at_s, passed_s in absent.items() if at_s >= 2 and passed_s > 0.4 and at_s not in doubtful]
+    assert absent[7.8] <= 0.4 and absent[20.0] == pytest.approx(12.2, abs=0.5)
+
+
+def test_who_passes_behind_the_desk_holds_an_absence_and_is_seen_to_go() -> None:
+    def play(at_s: float) -> list[Detection]:
+        if at_s < 4:
+            return [standing(INSIDE)]
+        if 10 <= at_s < 14:
+            x = 60 + 60 * (at_s - 10)
+            return [behind_desk(0.5, x)]
+        return [standing(300 + 60 * (at_s - 14), feet=260)] if 14 <= at_s < 18 else []
+
+    seen = watch(Scene({"desk": FLOOR}, 0.5), play, 5.0, 24.0)
+    absent = values(seen, "absent_for")
+    assert absent[10.0] == pytest.approx(6.2, abs=0.5) and absent[13.8] - absent[10.0] < 1.0
+    assert absent[24.0] - absent[14.0] == pytest.approx(10, abs=0.3)
+    assert [at_s for at_s in unsure(seen, "absent_for") if at_s > 2][-1] == pytest.approx(13.8, abs=0.5)
+
+
+def test_who_is_lost_at_the_edge_of_the_picture_may_still_be_at_the_post() -> None:
+    seen = watch(scene(), lambda at_s: [standing(INSIDE, feet=480)] if at_s < 5 else [], 5.0, 10.0)
+    assert values(seen, "absent_for")[10.0] > 4 and unsure(seen, "absent_for")[-1] == 10.0
 
 
 @settings(max_examples=30, deadline=None)

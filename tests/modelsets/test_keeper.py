@@ -21,14 +21,20 @@ from agent.app.modelsets import keeper as keeping
 from agent.app.modelsets.probation import complaint
 from agent.app.modelsets.store import Choice, key_of
 from agent.core.clock import SystemClock
+from agent.core.errors import NotAllowed, Refused
 from agent.core.model import Alarm, EventDraft, Operator, Sample
+from agent.core.signatures import new_key
 from agent.pipeline import Pipeline
 from agent.runner import Runner
-from models.camera import CameraDriver, Vitals
+from models.bundle import load_bundle
+from models.camera import CameraDriver
 from models.options import BUNDLED
 from models.rehearsal import rehearse
+from models.signers import Signers
+from models.vitals import Vitals
+from models.wire import Report
 from tests.models.bundles import bundle
-from tests.models.cameras import camera
+from tests.models.cameras import camera, gone
 
 LI = Operator("Li Wei", "cli", "better weights")
 
@@ -52,7 +58,7 @@ class Plant:
         pipeline = cast(Pipeline, SimpleNamespace(engine=self))
         return ModelSets({"gate": self.driver}, self.store, pipeline, self, SystemClock(), probation_s)
 
-    async def until(self, enough: Callable[[], bool], limit_s: float = 10.0) -> None:
+    async def until(self, enough: Callable[[], bool], limit_s: float = 40.0) -> None:
         until_s = time.monotonic() + limit_s
         while not enough():
             assert time.monotonic() < until_s, self.events
@@ -90,6 +96,12 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
         assert (await sets.activate("gate", str(new), LI))["action"] == "activated"
         assert sets.row()["cameras"][0]["probation_s"] is not None
         await plant.until(lambda: "confirmed" in plant.actions())
+        row = sets.row()["cameras"][0]
+    assert (row["name"], row["version"], row["provider"]) == ("ppe", "1.0.1", "CPUExecutionProvider")
+    assert row["since"] == plant.store.current().of("gate").since and row["last"]["action"] == "confirmed"
+    facts = [sample.evidence for sample in plant.samples if sample.point == "gate.no_helmet"]
+    assert facts[-1] == f"model:ppe/1.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
+    assert facts[0] == f"model:ppe/1.0.0@sha256:{load_bundle(BUNDLED / 'ppe').digest()}"
     assert plant.actions() == ["staged", "activated", "confirmed"]
     assert all(len(event["sha256"]) == 64 for event in plant.events[1:])
     assert plant.samples and not any(sample.value is None for sample in plant.samples)
@@ -111,6 +123,45 @@ async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Pla
         "reason": "its worker died", "operator": None, "sha256": "",
     }  # fmt: skip
     assert plant.driver.bundle == BUNDLED / "ppe" and plant.store.current().of("gate") == Choice()
+
+
+async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tmp_path: Path) -> None:
+    sure = bundle(
+        tmp_path / "sure", golden=[{"picture": "golden/nobody.jpg"}], detector={"sure": 0.99, "doubtful": 0.98}
+    )
+    sets = plant.sets()
+    async with running(plant, sets):
+        with pytest.raises(NotAllowed, match="yet; name one"):
+            await sets.comparison("gate")
+        began = await sets.shadow("gate", str(sure), 600.0, LI)
+        assert began["action"] == "shadowing", began
+        shadow = sets.shadows._shadow
+        assert shadow is not None and shadow._session is not None and plant.driver._live is not None
+        pid, at_work = shadow._session.pid, plant.driver._live.pid
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19 > os.getpriority(os.PRIO_PROCESS, at_work)
+        again = await sets.shadow("gate", str(sure), 600.0, LI)
+        assert again["action"] == "rejected" and "one at a time" in again["reason"]
+        await plant.until(lambda: any(name.endswith("shadow.jpg") for name in shadow.pictures()))
+        row = sets.row()["cameras"][0]
+        assert row["shadow"]["model"] == "ppe/1.0.1" and row["model"] == "" and row["shadow"]["left_s"] > 0
+        plant.samples.clear()
+        done = await sets.stop_shadow("gate", LI)
+        await plant.until(lambda: bool(plant.samples))
+        assert await gone(pid) and plant.driver._live.pid == at_work
+        with pytest.raises(NotAllowed):
+            await sets.stop_shadow("gate", LI)
+    facts = done["comparison"]["facts"]["persons"]
+    assert facts["at_work"] > 0 == facts["shadow"] and done["comparison"]["agreement_percent"] < 100
+    assert plant.actions() == ["staged", "rejected", "shadowed"] and plant.events[-1]["comparison"]["pictures"] > 0
+    kept = await sets.comparison("gate")
+    assert kept == done["comparison"] and all(Path(path).stat().st_size for path in kept["pictures_kept"])
+    assert plant.store.current().of("gate") == Choice() and plant.driver.bundle == BUNDLED / "ppe"
+    assert all("ppe/1.0.0@" in (sample.evidence or "ppe/1.0.0@") for sample in plant.samples)
+
+
+async def test_a_usb_camera_cannot_be_shadowed(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="opened once only"):
+        await camera("usb:0").open_shadow(bundle(tmp_path / "new"), lambda _: None)
 
 
 async def test_a_broken_bundle_is_refused_before_anything_runs_it(plant: Plant, tmp_path: Path) -> None:
@@ -143,6 +194,18 @@ async def test_one_that_fails_its_starts_goes_back(plant: Plant, tmp_path: Path)
     assert plant.store.current().of("gate") == Choice()
 
 
+async def test_one_that_is_trusted_no_longer_does_not_start_and_that_is_an_event(plant: Plant, tmp_path: Path) -> None:
+    plant.store.keep(plant.store.stage(bundle(tmp_path / "new")))
+    plant.store.decide("gate", Choice(("ppe/1.0.1",)))
+    plant.store = ModelStore(plant.store.folder, Signers({"works": new_key()[1]}))
+    sets = plant.sets()
+    await sets.prepare()
+    assert plant.driver.bundle == BUNDLED / "ppe" and sets.row()["cameras"][0]["model"] == ""
+    assert plant.actions() == ["rolled-back"] and "is not signed" in plant.events[0]["reason"]
+    refused = await sets.activate("gate", "ppe/1.0.1", LI)
+    assert refused["action"] == "rejected" and "taken only from works" in refused["reason"]
+
+
 def test_the_store_is_whole_wherever_the_power_goes(tmp_path: Path) -> None:
     store, new = ModelStore(tmp_path / "models"), bundle(tmp_path / "new")
     staged = store.stage(new)
@@ -167,21 +230,47 @@ def test_another_bundle_under_the_same_name_or_a_name_that_leads_out_is_refused(
         store.stage(bundle(tmp_path / "out", name="../../etc"))
 
 
-def test_complaints() -> None:
-    def vitals(took_ms: float, persons: int, judged: int = 200) -> Vitals:
-        found = Vitals(1, 0, judged, persons)
-        found.took_ms.extend([took_ms] * 50)
-        return found
+def vitals(took_ms: float = 30, came: int = 100, bare: int = 30, pictures: int = 3000) -> Vitals:
+    """Return those of a camera that ``came`` people passed one by one, ``bare`` of them without a helmet."""
+    found = Vitals(1)
+    for at in range(pictures):
+        persons = at * came // pictures != (at + 1) * came // pictures
+        missing = at * bare // pictures != (at + 1) * bare // pictures
+        whole = {"persons": float(persons), "no_helmet": float(missing)}
+        found.note(Report("", 5, at * 0.2, whole, took_ms=took_ms))
+    return found
 
-    before = vitals(30, 100)
-    assert complaint(before, vitals(50, 90)) == ""
+
+def test_complaints() -> None:
+    before = vitals()
+    assert complaint(before, vitals(50, 90, 25)) == ""
     assert "takes 70 ms, not 30 ms" in complaint(before, vitals(70, 90))
-    assert "0.1 times" in complaint(before, vitals(30, 10))
-    assert "6.0 times" in complaint(before, vitals(30, 600))
+    assert "0.1 times" in complaint(before, vitals(came=10, bare=3))
+    assert "6.0 times" in complaint(before, vitals(came=600, bare=180))
     assert complaint(before, Vitals(2, 0, 5)) == complaint(before, Vitals(1, 1)) == "its worker died"
-    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, 5, faults=1))
-    assert complaint(vitals(30, 3), vitals(30, 600)) == ""  # too few to compare with
-    assert complaint(before, vitals(30, 0, judged=20)) == ""
+    assert "no sound answer" in complaint(before, Vitals(1, 0, 5, faults=1))
+
+
+def test_a_model_that_tells_of_missing_equipment_otherwise_is_complained_of_once_enough_came() -> None:
+    before = vitals()
+    assert "no_helmet of 0% of the persons who came, the model before of 30%" in complaint(before, vitals(bare=0))
+    assert "no_helmet of 90%" in complaint(before, vitals(bare=90))
+    assert complaint(before, vitals(bare=50)) == ""
+    assert complaint(before, vitals(came=12, bare=0, pictures=360)) == ""  # chance
+    assert complaint(vitals(came=12, bare=4, pictures=360), vitals(bare=0)) == ""
+
+
+def test_a_quiet_time_is_no_complaint_and_who_stands_there_counts_once() -> None:
+    assert complaint(vitals(), vitals(came=0, bare=0, pictures=300)) == ""  # a minute in which three should have come
+    assert "0.0 times" in complaint(vitals(), vitals(came=0, bare=0))
+    stands = Vitals(1)
+    for at in range(600):
+        stands.note(Report("", 5, at * 0.2, {"persons": 1.0, "no_helmet": 1.0}))
+    assert stands.lately.came == {"persons": 1, "no_helmet": 1} and stands.lately.pictures == 600
+    stands.note(Report("too dark", 5, 120.0, {"persons": 9.0, "no_helmet": 9.0}))
+    assert stands.lately.came["persons"] == 1
+    stands.note(Report("", 5, 9000.0, {"persons": 0.0, "no_helmet": 0.0}))
+    assert stands.judged == 602
 
 
 async def test_a_rehearsal_that_hangs_is_ended(tmp_path: Path) -> None:

@@ -60,6 +60,12 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
     assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
 
 
+def test_the_sample_of_models_change_md_is_part_of_a_site(tmp_path: Path) -> None:
+    (sample,) = samples("docs/models-change.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+    assert set(load_plan(tmp_path / "site.yaml").site.models.trusted_keys) == {"works"}
+
+
 def test_the_tour_of_the_readme_loads(tmp_path: Path) -> None:
     site, rules = samples("README.md", "yaml")
     (tmp_path / "site.yaml").write_text(site, encoding="utf-8")

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
+from agent.app.modelsets.admission import admit
 from agent.app.modelsets.probation import Before, Probation, complaint
+from agent.app.modelsets.shadowing import Plan, Shadowed, Shadows
 from agent.app.modelsets.store import Choice, ModelStore, key_of
+from agent.app.modelsets.telling import Outcome, Teller
 from agent.core.errors import ConfigError, NotConnected, Refused
-from agent.core.model import EventDraft, Lane, Operator
+from agent.core.model import Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
-from models.bundle import Bundle, load_bundle
-from models.camera import Vitals
-from models.rehearsal import rehearse
+from models.bundle import Bundle
+from models.vitals import Vitals
+from models.wire import Ready
 
 log = structlog.get_logger(__name__)
 
@@ -29,13 +33,13 @@ PROBATION_S = 600.0
 MOST_STARTS = 3
 """Starts in a row that a model may fail before the one before it is taken."""
 ITSELF = Operator("", "gateway")
-Outcome = dict[str, Any]
 
 
-class Swappable(Protocol):
+class Swappable(Shadowed, Protocol):
     """A camera's driver as the keeper sees it; see ``models.camera.CameraDriver``."""
 
     vitals: Vitals
+    model: Ready | None
 
     @property
     def bundle(self) -> Path:
@@ -68,48 +72,71 @@ class ModelSets:
     ) -> None:
         self.probations: dict[str, Probation] = {}
         self._cameras, self._store, self._pipeline = cameras, store, pipeline
-        self._journal, self._clock, self._probation_s = journal, clock, probation_s
+        self._clock, self._probation_s = clock, probation_s
         self._configured = {name: camera.bundle for name, camera in cameras.items()}
         self._choices: dict[str, Choice] = {}
-        self._hashes: dict[str, str] = {}
+        self._tell = Teller(journal, clock)
+        self._since = dict.fromkeys(cameras, clock.now().utc.isoformat())
         self._lock = asyncio.Lock()
+        self.shadows = Shadows(store, clock, self._tell)
 
     async def prepare(self) -> None:
         """Let each camera start with the model that was confirmed last and is still whole."""
         current = await asyncio.to_thread(self._store.current)
         for name, camera in self._cameras.items():
-            self._choices[name] = current.of(name)
-            for key in await asyncio.to_thread(self._store.sound, current.of(name)):
-                try:
-                    camera.use(self._store.path(key))
-                except Refused as error:
-                    log.error("a model that ran does not fit the camera", camera=name, model=key, reason=str(error))
-                else:
-                    self._choices[name] = current.of(name).up_to(key)
-                    break
+            self._choices[name] = choice = await self._start_with(name, camera, current.of(name))
+            self._since[name] = choice.since or self._since[name]
+
+    async def _start_with(self, name: str, camera: Swappable, choice: Choice) -> Choice:
+        """Return the part of the choice that may still run, its last one in use."""
+        faults = {key: await asyncio.to_thread(self._store.fault, key) for key in choice.stack}
+        fit = [key for key in choice.stack if not faults[key]]
+        reason = faults.get(choice.confirmed, "")
+        while fit:
+            try:
+                camera.use(self._store.path(fit[-1]))
+                break
+            except Refused as error:
+                reason = reason or str(error)
+                fit.pop()
+        if reason:
+            self._tell("rolled-back", name, fit[-1] if fit else "", ITSELF, reason, previous=choice.confirmed)
+        return Choice(tuple(fit), "" if reason else choice.since)
 
     async def run(self) -> None:
         """Watch the models at work until cancelled."""
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            async with self._lock:
-                for name in self._cameras:
-                    await self._watch(name)
+        try:
+            while True:
+                await asyncio.sleep(PERIOD_S)
+                async with self._lock:
+                    await self.shadows.look()
+                    for name in self._cameras:
+                        await self._watch(name)
+        finally:
+            await self.shadows.end("the agent stops")
 
     def row(self) -> dict[str, Any]:
         """Return what each camera runs, and what is kept."""
-        now_s = self._clock.now().mono_s
-        cameras = [
-            {
-                "camera": name,
-                "model": self._key(name),
-                "previous": list(self._choice(name).stack[:-1]),
-                "probation_s": round(self.probations[name].ends_s - now_s, 1) if name in self.probations else None,
-                "latency_ms": round(camera.vitals.latency_ms, 1),
-            }
-            for name, camera in self._cameras.items()
-        ]
-        return {"cameras": cameras, "kept": self._store.keys()}
+        return {
+            "cameras": [self._row(name, driver) for name, driver in self._cameras.items()],
+            "kept": self._store.keys(),
+        }
+
+    def _row(self, name: str, driver: Swappable) -> dict[str, Any]:
+        """Return one camera's; what its worker says of the model is null until one was loaded."""
+        left_s = self.probations[name].ends_s - self._clock.now().mono_s if name in self.probations else None
+        loaded = dict.fromkeys(("name", "version", "sha256", "precision", "provider"))
+        return {
+            "camera": name,
+            "model": self._key(name),
+            **(asdict(driver.model) if driver.model is not None else loaded),
+            "since": self._since[name],
+            "previous": list(self._choice(name).stack[:-1]),
+            "probation_s": round(left_s, 1) if left_s is not None else None,
+            "latency_ms": round(driver.vitals.latency_ms, 1),
+            "shadow": self.shadows.row(name),
+            "last": self._tell.last.get(name),
+        }
 
     async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> Outcome:
         """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError."""
@@ -117,12 +144,38 @@ class ModelSets:
         async with self._lock:
             if refusal := self._refusal(camera, force):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle, fault = await self._admit(camera, model, operator)
-            if bundle is None:
-                return self._tell("rejected", camera, model, operator, fault)
+            bundle = await self._admit(camera, model, operator)
+            if not isinstance(bundle, Bundle):
+                return bundle
             if refusal := self._refusal(camera, force):  # rehearsing took its time
                 return self._tell("rejected", camera, model, operator, refusal)
             return await self._take(camera, driver, bundle, operator)
+
+    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> Outcome:
+        """Let another model look through a camera beside the one at work, for a while. Raises KeyError."""
+        driver = self._cameras[camera]
+        async with self._lock:
+            refusal = self.shadows.refusal()
+            if camera in self.probations:
+                refusal = f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
+            if refusal:
+                return self._tell("rejected", camera, model, operator, refusal)
+            bundle = await self._admit(camera, model, operator)
+            if not isinstance(bundle, Bundle):
+                return bundle
+            plan = Plan(camera, key_of(bundle), self._key(camera), for_s, operator)
+            return await self.shadows.start(plan, driver, bundle.folder)
+
+    async def stop_shadow(self, camera: str, operator: Operator) -> Outcome:
+        """End the second model. Raises KeyError, NotAllowed when there is none."""
+        _ = self._cameras[camera]
+        async with self._lock:
+            return await self.shadows.stop(camera, operator)
+
+    async def comparison(self, camera: str) -> dict[str, Any]:
+        """Return what the models said, so far or the last time. Raises KeyError, NotAllowed when they never did."""
+        _ = self._cameras[camera]
+        return await self.shadows.comparison(camera)
 
     async def rollback(self, camera: str, operator: Operator, force: bool = False) -> Outcome:
         """Let a camera go on with the model before. Raises KeyError."""
@@ -152,35 +205,26 @@ class ModelSets:
                 return id_
         return ""
 
-    async def _admit(self, camera: str, model: str, operator: Operator) -> tuple[Bundle | None, str]:
-        """Stage, verify, rehearse and keep; or return why not."""
-        try:
-            if model in await asyncio.to_thread(self._store.keys):
-                bundle = await asyncio.to_thread(load_bundle, self._store.path(model))
-                return bundle, ""
-            staged = await asyncio.to_thread(self._store.stage, Path(model))
-        except (ConfigError, ValueError, OSError) as error:
-            return None, str(error)
-        tried = await rehearse(staged.folder)
-        if tried.fault:
-            await asyncio.to_thread(self._store.discard, staged)
-            return None, tried.fault
-        try:
-            kept = await asyncio.to_thread(self._store.keep, staged)
-        except (ValueError, OSError) as error:
-            return None, str(error)
-        self._tell("staged", camera, key_of(staged), operator)
-        return Bundle(kept, staged.manifest), ""
+    async def _admit(self, camera: str, model: str, operator: Operator) -> Bundle | Outcome:
+        """Return the bundle once it is kept, or what is told of a refusal."""
+        found = await admit(self._store, model)
+        if isinstance(found, str):
+            return self._tell("rejected", camera, model, operator, found)
+        self._tell.hashes[key_of(found.bundle)] = found.sha256
+        if found.is_new:
+            self._tell("staged", camera, key_of(found.bundle), operator)
+        return found.bundle
 
     async def _take(self, camera: str, driver: Swappable, bundle: Bundle, operator: Operator) -> Outcome:
+        await self.shadows.end_of(camera)
         key, before = key_of(bundle), Before(self._key(camera), driver.bundle, driver.vitals)
         try:
             await driver.swap(bundle.folder)
         except Refused as error:
             return self._tell("rejected", camera, key, operator, str(error))
-        self._hashes[key] = await asyncio.to_thread(bundle.digest)
         now = self._clock.now()
         self.probations[camera] = Probation(key, before, now, now.mono_s + self._probation_s)
+        self._since[camera] = now.utc.isoformat()
         return self._tell("activated", camera, key, operator, previous=before.key)
 
     async def _watch(self, camera: str) -> None:
@@ -198,8 +242,8 @@ class ModelSets:
         """Keep what has stood the test; it is what the camera starts with from now on."""
         try:
             await self._cameras[camera].prove()
-            await asyncio.to_thread(load_bundle, self._store.path(probation.key))
-            choice = self._choice(camera).with_(probation.key)
+            await asyncio.to_thread(self._store.load, probation.key)
+            choice = self._choice(camera).with_(probation.key, probation.began.utc.isoformat())
             await asyncio.to_thread(self._store.decide, camera, choice)
         except (NotConnected, ConfigError) as error:
             await self._back(camera, probation.before.key, str(error), ITSELF)
@@ -212,6 +256,7 @@ class ModelSets:
 
     async def _back(self, camera: str, key: str, reason: str, operator: Operator) -> Outcome:
         """Go on with the model ``key``; without a live worker from its next start on."""
+        await self.shadows.end_of(camera)
         driver, failed = self._cameras[camera], self._key(camera)
         folder = self._store.path(key) if key else self._configured[camera]
         try:
@@ -225,9 +270,10 @@ class ModelSets:
         return self._tell("rolled-back", camera, key, operator, reason, previous=failed)
 
     async def _forget(self, camera: str) -> None:
+        self._since[camera] = self._clock.now().utc.isoformat()
         if self.probations.pop(camera, None) is not None:
             return  # it was never written down
-        choice = self._choices[camera] = Choice(self._choice(camera).stack[:-1])
+        choice = self._choices[camera] = Choice(self._choice(camera).stack[:-1], self._since[camera])
         try:
             await asyncio.to_thread(self._store.decide, camera, choice)
         except OSError as error:
@@ -239,23 +285,6 @@ class ModelSets:
     def _key(self, camera: str) -> str:
         """Return what the camera runs; nothing for what ``site.yaml`` names."""
         return self.probations[camera].key if camera in self.probations else self._choice(camera).confirmed
-
-    def _tell(
-        self, action: str, camera: str, model: str, operator: Operator, reason: str = "", previous: str = ""
-    ) -> Outcome:
-        """Let the journal know, and return what the one who asked is told."""
-        outcome = {"action": action, "camera": camera, "model": model, "previous": previous, "reason": reason}
-        who = {"name": operator.name, "via": operator.via, "note": operator.note}
-        told = EventDraft(
-            "model.change",
-            Lane.STATE,
-            camera,
-            {**outcome, "sha256": self._hashes.get(model, ""), "operator": who},
-            self._clock.now(),
-        )
-        self._journal.record([told], ())
-        (log.warning if reason else log.info)("model", **outcome)
-        return outcome
 
 
 _WAIT = "alarm {} is active and looks at this camera; wait until it is over, or use force"

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from agent.core.errors import ConfigError
 from models.bundle import Bundle, load_bundle
+from models.signers import SIGNATURES, Signers, signatures_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +35,17 @@ class Choice:
     """What a camera runs: folders below ``versions``, the confirmed one last. Nothing: what ``site.yaml`` names."""
 
     stack: tuple[str, ...] = ()
+    since: str = field(default="", compare=False)
+    """When the confirmed one began to work; ISO 8601, empty where it is not known."""
 
     @property
     def confirmed(self) -> str:
         """The one to start with, or nothing."""
         return self.stack[-1] if self.stack else ""
 
-    def up_to(self, key: str) -> Choice:
-        """Return it without those above ``key``."""
-        return Choice(self.stack[: len(self.stack) - self.stack[::-1].index(key)])
-
-    def with_(self, key: str) -> Choice:
+    def with_(self, key: str, since: str) -> Choice:
         """Return it with another one on top."""
-        return Choice((*self.stack, key)[-_STEPS:]) if key != self.confirmed else self
+        return Choice((*self.stack, key)[-_STEPS:], since) if key != self.confirmed else self
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def key_of(bundle: Bundle) -> str:
 class ModelStore:
     """Folder of the bundles. Methods raise OSError as files do."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, signers: Signers = Signers({})) -> None:  # noqa: B008 - it is immutable
+        self.folder, self._signers = folder, signers
 
     def path(self, key: str) -> Path:
         """Return where a bundle stands."""
@@ -88,6 +88,7 @@ class ModelStore:
 
     def stage(self, source: Path) -> Bundle:
         """Copy a bundle's own files to where nobody runs it, and verify the copy. Raises ConfigError, ValueError."""
+        self._signers.verify(source)  # before anything of it is read that could be hostile
         bundle = load_bundle(source)
         if not _NAME.fullmatch(bundle.manifest.name):
             raise ValueError(f"{bundle.manifest.name!r} is no name of a model; use letters, digits, _ and -")
@@ -97,16 +98,26 @@ class ModelStore:
             target = staging / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target)
+        if signatures := signatures_of(source):
+            (staging / SIGNATURES).write_text(signatures, encoding="ascii")
         for path in (*staging.rglob("*"), staging):
             _sync(path)
+        self._signers.verify(staging)
         return load_bundle(staging)
+
+    def load(self, key: str) -> Bundle:
+        """Return a bundle that is kept, verified anew. Raises ConfigError."""
+        self._signers.verify(self.path(key))
+        return load_bundle(self.path(key))
 
     def keep(self, staged: Bundle) -> Path:
         """Give a staged bundle its name. Raises ValueError when another one has it."""
         target = self.path(key_of(staged))
         if target.exists() and not self._same(target, staged):
             raise ValueError(f"{staged.title} is kept already with other files; give the new one a new version")
-        if not target.exists():
+        if target.exists():
+            _take_signatures(staged.folder, target)
+        else:
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.folder.rename(target)
             for folder in (target.parent, target.parent.parent):
@@ -139,23 +150,49 @@ class ModelStore:
         path.replace(self.folder / "current")
         _sync(self.folder)
 
+    def keep_comparison(self, row: Mapping[str, Any], pictures: Mapping[str, bytes]) -> dict[str, Any]:
+        """Keep what a camera's models said, in place of the last time; return it with the pictures' paths."""
+        folder = self.folder / "shadow" / str(row["camera"])
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, jpeg in pictures.items():
+            (folder / name).write_bytes(jpeg)
+        kept = {**row, "pictures_kept": [str(folder / name) for name in sorted(pictures)]}
+        (folder / "comparison.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        return kept
+
+    def comparison(self, camera: str) -> dict[str, Any] | None:
+        """Return what a camera's models said the last time, None when they never did."""
+        try:
+            found = json.loads((self.folder / "shadow" / camera / "comparison.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def fault(self, key: str) -> str:
+        """Return why a bundle that is kept may not run, or nothing."""
+        try:
+            self.load(key)
+        except (ConfigError, OSError) as error:
+            return str(error).splitlines()[0]
+        return ""
+
     def sound(self, choice: Choice) -> list[str]:
-        """Return a camera's bundles that are still whole, the confirmed one first."""
-        found = []
-        for key in reversed(choice.stack):
-            try:
-                load_bundle(self.path(key))
-            except (ConfigError, OSError) as error:
-                log.error("a model that ran is damaged", model=key, reason=str(error).splitlines()[0])
-                continue
-            found.append(key)
-        return found
+        """Return a camera's bundles that are still whole and trusted, the confirmed one first."""
+        return [key for key in reversed(choice.stack) if not self.fault(key)]
 
     def _same(self, target: Path, staged: Bundle) -> bool:
         with suppress(ConfigError, OSError):
             return load_bundle(target).manifest == staged.manifest
         shutil.rmtree(target)  # it is damaged
         return True
+
+
+def _take_signatures(staged: Path, kept: Path) -> None:
+    """Who signs may come later than the bundle."""
+    if (staged / SIGNATURES).exists():
+        (staged / SIGNATURES).replace(kept / SIGNATURES)
+        _sync(kept)
 
 
 def _sync(path: Path) -> None:
