@@ -45,9 +45,9 @@ def rows() -> list[Row]:
     return [
         row("cameras: time in which something moves, in the clips", 100 * float(np.mean(moving)), "%"),
         row("cameras: CPU of 4 workers without a gate", plain, "% of a core"),
-        row("cameras: pictures judged by each without a gate", pace, "1/s", least=0.95 * FPS),
+        row("cameras: pictures judged by the slowest without a gate", pace, "1/s", least=0.95 * FPS),
         row("cameras: CPU of 4 workers with the gate", gated, "% of a core", most=GOAL),
-        row("cameras: pictures judged by each with the gate", gated_pace, "1/s", least=0.95 * FPS),
+        row("cameras: pictures judged by the slowest with the gate", gated_pace, "1/s", least=0.95 * FPS),
         row("cameras: pictures that the gate kept from the model", 100 * share, "%"),
         row(f"cameras: CPU with the gate, persons believed from {SURE:g}", sure, "% of a core"),
         row(f"cameras: pictures kept from the model, persons believed from {SURE:g}", 100 * sure_share, "%"),
@@ -70,7 +70,7 @@ def moving_share(clip: Path) -> float:
 
 
 async def _measure(clips: Sequence[Path], more: Mapping[str, object]) -> tuple[float, float, float]:
-    """Return the workers' CPU in % of a core at 5 pictures a second, how many each judged, and the share gated."""
+    """Return the workers' CPU in % of a core at 5 pictures a second, the slowest one's pace, and the share gated."""
     sessions = [await _open(clip, more) for clip in islice(cycle(clips), CAMERAS)]
     try:
         await asyncio.gather(*(_read(session, WARM_UP_S) for session in sessions))
@@ -82,7 +82,8 @@ async def _measure(clips: Sequence[Path], more: Mapping[str, object]) -> tuple[f
         for session in sessions:
             await session.close()
     judged, gated = (sum(count[kind] for count in counts) for kind in (0, 1))
-    return 100 * spent_s / judged * CAMERAS * FPS, judged / passed_s / CAMERAS, gated / judged
+    slowest = min(count for count, _ in counts)
+    return 100 * spent_s / judged * CAMERAS * FPS, slowest / passed_s, gated / judged
 
 
 async def _open(clip: Path, more: Mapping[str, object]) -> CameraSession:
