@@ -223,8 +223,9 @@ class Worker:
             if last is not None:
                 self._gated += 1
                 return last, False
+        found = self._look(frame)
         self._inferred += 1
-        return Look(cells, size, frame.taken_s, self._look(frame)), True
+        return Look(cells, size, frame.taken_s, found), True
 
     def _look(self, frame: Frame) -> Sequence[Detection]:
         """Have the networks say what is in a picture. Raises ModelFault."""

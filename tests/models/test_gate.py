@@ -13,7 +13,9 @@ from models.gate import CALM_S, CHANGED, FORCED_S, Gate, Look, Picture, cells_of
 from models.options import ZoneOptions
 from models.rhythm import LOST_S
 from models.scene import Scene
+from models.vitals import Vitals
 from models.vocabulary import Gear, Thing
+from models.wire import Report
 
 SURE = 0.45
 SIZE = (360, 640)
@@ -171,3 +173,10 @@ def test_a_scene_is_not_calm_while_somebody_is_missed_or_a_vote_differs() -> Non
         assert not scene.is_calm
     scene.judge([PERSON], SIZE[1], SIZE[0], 3.4)
     assert not scene.is_calm  # the vote for a bare head counts still
+
+
+def test_pictures_that_were_not_looked_at_do_not_make_a_model_quick() -> None:
+    vitals = Vitals()
+    for took_ms in (50.0, 0.0, 0.0, 0.0):
+        vitals.note(Report("", 5.0, 100.0, {"persons": 0}, {}, took_ms=took_ms))
+    assert vitals.judged == 4 and vitals.latency_ms == 50.0
