@@ -26,6 +26,8 @@ ALL = (
     "model_swap",
     "vision",
     "engines",
+    "cameras",
+    "camera_alarm",
     "evidence",
     "trust",
     "idle",

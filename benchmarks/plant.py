@@ -79,7 +79,7 @@ class Plant:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, camera: bool, more_rules: str = "", replace: tuple[str, str] = ("", "")
+    folder: Path, *, camera: bool, more_rules: str = "", replace: tuple[str, str] = ("", ""), limit_s: float = 20.0
 ) -> AsyncIterator[Plant]:
     """Run a plant, with ``more_rules`` behind the demo's own and a text of its site replaced; stop it at the end."""
     plant = Plant(folder, camera)
@@ -93,7 +93,7 @@ async def running(
         plant.centre.start()
         await _until(lambda: plant.centre.connected, 10.0, "the centre did not connect")
         await plant.agent.start()
-        await plant.until_up()
+        await plant.until_up(limit_s)
         yield plant
     finally:
         plant.centre.stop()

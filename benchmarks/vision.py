@@ -6,7 +6,6 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from models.session import CameraSession
 YARD = Path(__file__).parents[1] / "agent/demo/footage/yard.mp4"
 FPS, WARM_UP_S, SECONDS = 5.0, 3.0, 15.0
 PICTURES = 40
+MOST_RATIO = 1.1
 
 
 def rows() -> list[Row]:
@@ -73,52 +73,45 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def _pipeline() -> Row:
-    """Compare letterbox, decode, crops, tracking and votes with running the same networks on ready tensors."""
+    """Compare letterbox, decode, crops, tracking and votes with running the same networks on ready tensors.
+
+    Each picture is worked on in both ways in turn, so that whatever else the machine does costs both the same.
+    """
     cv2.setNumThreads(1)
     bundle = load_bundle(BUNDLED / "ppe")
     vision = Vision(bundle)
-    pictures = _pictures()
     scene = Scene(CameraOptions(source=str(YARD)).watched, vision.sure)
-    crops: list[int] = []
     manifest = bundle.manifest
     judge = manifest.classifier
     assert judge is not None
-
-    def whole(number: int) -> None:
-        picture = pictures[number]
-        found = vision.look(picture)
-        crops.append(sum(it.box.height >= judge.least_height for it in found))
-        scene.judge(found, picture.shape[1], picture.shape[0], number / FPS)
-
-    def bare(number: int) -> None:
-        detector.run(None, {"images": frame})
-        for _ in range(crops[number]):
-            classifier.run(["prob"], {"crops": crop})
-
     detector = open_session(str(bundle.path(manifest.detector.file)))
     classifier = open_session(str(bundle.path(judge.file)))
-    frame = _noise(manifest.detector.height, manifest.detector.width)
-    crop = _noise(judge.height, judge.width)
-    value, baseline = _median_ms(whole), _median_ms(bare)
-    ratio = value / baseline
+    frame, crop = _noise(manifest.detector.height, manifest.detector.width), _noise(judge.height, judge.width)
+
+    def bare(crops: int) -> None:
+        detector.run(None, {"images": frame})
+        for _ in range(crops):
+            classifier.run(["prob"], {"crops": crop})
+
+    spent: list[tuple[float, float]] = []
+    for number, picture in enumerate(_pictures()):
+        began_s = time.thread_time()
+        found = vision.look(picture)
+        scene.judge(found, picture.shape[1], picture.shape[0], number / FPS)
+        between_s = time.thread_time()
+        bare(sum(it.box.height >= judge.least_height for it in found))
+        spent.append((between_s - began_s, time.thread_time() - between_s))
+    value, baseline = (1000 * statistics.median(column) for column in zip(*spent, strict=True))
+    ratio = statistics.median(whole / alone for whole, alone in spent)
     return Row(
-        name="vision: whole pipeline per picture",
+        name="vision: whole pipeline per picture of 640x360",
         value=round(value, 2),
         unit="CPU ms",
-        goal="<= 1.25 x networks alone",
+        goal=f"<= {MOST_RATIO:g} x networks alone",
         baseline=round(baseline, 2),
         ratio=round(ratio, 3),
-        met=ratio <= 1.25,
+        met=ratio <= MOST_RATIO,
     )
-
-
-def _median_ms(work: Callable[[int], None]) -> float:
-    spent: list[float] = []
-    for number in range(PICTURES):
-        began_s = time.process_time()
-        work(number)
-        spent.append(1000 * (time.process_time() - began_s))
-    return statistics.median(spent)
 
 
 def _noise(height: int, width: int) -> Any:
@@ -127,4 +120,4 @@ def _noise(height: int, width: int) -> Any:
 
 def _pictures() -> list[Picture]:
     capture = cv2.VideoCapture(str(YARD))
-    return [np.asarray(capture.read()[1], np.uint8) for _ in range(PICTURES)]
+    return [np.asarray(cv2.resize(capture.read()[1], (640, 360)), np.uint8) for _ in range(PICTURES)]

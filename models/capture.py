@@ -18,6 +18,7 @@ import numpy.typing as npt
 from models.drain import Drain
 from models.knock import LoginRefused, SourceLost, knock
 from models.options import CameraOptions
+from models.pace import Pace
 from models.redaction import redact
 
 Picture = npt.NDArray[np.uint8]
@@ -167,18 +168,6 @@ class Grabber(threading.Thread):
             else:
                 count = 0
                 capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-
-
-class Pace:
-    """Lets one step of time pass between two pictures; one that was late is not made up for."""
-
-    def __init__(self, step_s: float) -> None:
-        self._step_s, self._due_s = step_s, time.monotonic()
-
-    def wait(self) -> None:
-        """Sleep until the next one is due."""
-        self._due_s = max(self._due_s + self._step_s, time.monotonic() - self._step_s)
-        time.sleep(max(0.0, self._due_s - time.monotonic()))
 
 
 def folder(options: CameraOptions) -> Iterator[Picture]:

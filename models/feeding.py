@@ -45,7 +45,7 @@ def tensor(canvas: Picture, spec: InputSpec) -> Array:
     batch = picture[None] if spec.order == "nhwc" else picture.transpose(2, 0, 1)[None]
     if spec.dtype == "uint8":
         return np.ascontiguousarray(batch)
-    values = batch.astype(np.float32)
+    values = np.ascontiguousarray(batch, np.float32)
     if spec.divisor != 1:
         values /= np.float32(spec.divisor)
     if any(spec.mean) or spec.std != (1, 1, 1):
@@ -61,8 +61,11 @@ def _padded(picture: Picture, spec: InputSpec, zoom: float, shrink: int) -> Fitt
     left = top = 0
     if spec.fit == "centre":
         left, top = _half(spec.width - width), _half(spec.height - height)
-    canvas: Picture = np.full((spec.height, spec.width, 3), spec.pad, np.uint8)
-    canvas[top : top + height, left : left + width] = _resized(picture, (width, height), shrink)
+    canvas: Picture = np.empty((spec.height, spec.width, 3), np.uint8)
+    canvas[:top], canvas[top + height :] = spec.pad, spec.pad
+    canvas[:, :left], canvas[:, left + width :] = spec.pad, spec.pad
+    inner = canvas[top : top + height, left : left + width]
+    cv2.resize(picture, (width, height), inner, interpolation=_means_of(picture, (width, height), shrink))
     return Fitted(canvas, (zoom, zoom), (left, top))
 
 
@@ -81,5 +84,10 @@ def _half(spare: int) -> int:
 def _resized(picture: Picture, size: tuple[int, int], shrink: int) -> Picture:
     if (picture.shape[1], picture.shape[0]) == size:
         return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=_means_of(picture, size, shrink)), np.uint8)
+
+
+def _means_of(picture: Picture, size: tuple[int, int], shrink: int) -> int:
+    """Return how to resize: ``shrink`` is for smaller only."""
     smaller = size[0] < picture.shape[1] or size[1] < picture.shape[0]
-    return np.asarray(cv2.resize(picture, size, interpolation=shrink if smaller else cv2.INTER_LINEAR), np.uint8)
+    return shrink if smaller else cv2.INTER_LINEAR

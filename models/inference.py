@@ -64,19 +64,18 @@ class Classifier:
 def probabilities(output: Array, spec: ClassifierSpec) -> dict[Gear, float]:
     """Return P(worn) of each piece. Raises ModelFault when the output has another shape or is no probability."""
     labels = spec.labels if spec.layout == "crop_softmax" else spec.classes
-    if output.shape != (1, len(labels)) or not (output.min() >= -1e-4 and output.max() <= 1 + 1e-4):
+    shares = output[0].tolist() if output.shape == (1, len(labels)) else []
+    if not shares or not all(-1e-4 <= share <= 1 + 1e-4 for share in shares):
         raise ModelFault(f"{spec.file} gave {list(output.shape)}, not probabilities of [1, {len(labels)}]")
     if spec.layout == "crop_probabilities":
-        return dict(zip(spec.classes, map(float, output[0]), strict=True))
+        return dict(zip(spec.classes, shares, strict=True))
     means = meanings(spec.labels, {})
-    return {gear: _share(gear, means, output[0]) for gear in spec.classes}
+    return {gear: _share(gear, means, shares) for gear in spec.classes}
 
 
-def _share(gear: Gear, means: Sequence[Meaning | None], output: Array) -> float:
+def _share(gear: Gear, means: Sequence[Meaning | None], shares: Sequence[float]) -> float:
     """Return the probability of worn among what the labels say of this piece."""
-    of_gear = [
-        (item.worn, float(share)) for item, share in zip(means, output, strict=True) if item and item.gear is gear
-    ]
+    of_gear = [(item.worn, share) for item, share in zip(means, shares, strict=True) if item and item.gear is gear]
     total = sum(share for _, share in of_gear)
     return sum(share for worn, share in of_gear if worn) / total if total > 0 else 0.5
 

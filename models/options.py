@@ -25,8 +25,8 @@ BUNDLED = Path(__file__).parent
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-COUNTERS = ("received", "replaced", "inferred", "skipped")
-"""Pictures since the worker started: read, overtaken by a newer one, judged, too old to be judged."""
+COUNTERS = ("received", "replaced", "inferred", "gated", "skipped")
+"""Pictures since the worker started: read, overtaken by a newer one, looked at, like the last look, too old."""
 HEALTH = ("camera_ok", "fps", *COUNTERS, *PictureFault, "online")
 """What a camera tells of itself; its other points are facts of what is before it."""
 _TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
@@ -72,6 +72,14 @@ def _privacy(value: object) -> object:
         return "off"
     if value not in ("heads", "off"):
         raise ValueError(f"{value!r} is no privacy; write heads (pixelated in whatever leaves the gateway) or off")
+    return value
+
+
+def _gate(value: object) -> object:
+    if value is False:  # YAML's off
+        return "off"
+    if value not in ("auto", "off"):
+        raise ValueError(f"{value!r} is no gate; write auto (pictures without change are not looked at anew) or off")
     return value
 
 
@@ -161,6 +169,9 @@ class CameraOptions(DeviceOptions):
     clip_after: Duration = Field(default=10.0, ge=0, le=60, description="of an alarm, in its clip")
     trust: dict[PictureFault, Effect] = Field(
         default_factory=dict, description="what a fault of the picture does, where it is not the default"
+    )
+    gate: Annotated[Literal["auto", "off"], BeforeValidator(_gate)] = Field(
+        default="auto", description="auto: pictures without change are not looked at anew, for 1 s at most"
     )
     memory_mb: int = Field(default=1500, ge=300, description="a worker that takes more is replaced by a new one")
     state: Annotated[Path | None, AfterValidator(_state)] = Field(

@@ -74,11 +74,14 @@ class Scene:
         self._lines = {name: Line(line) for name, line in lines.items()}
         self._counted, self._things = things, Things()
         self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
-        self._tracker = Tracker(strong_score)
+        self._tracker, self._sure = Tracker(strong_score), strong_score
+        self._sure_people = 0
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
-        tracks = self._tracker.update([found for found in detections if found.thing is Thing.PERSON], now_s)
+        persons = [found for found in detections if found.thing is Thing.PERSON]
+        self._sure_people = sum(found.score >= self._sure for found in persons)
+        tracks = self._tracker.update(persons, now_s)
         clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
         for track in clear:
             self._place(track, width, height)
@@ -123,6 +126,22 @@ class Scene:
         }
         lines = {f"line {name}": line for name, line in self._lines.items()}
         return {"people": self._tracker, "things": self._things, **lines, **behaviours}
+
+    def expected(self, now_s: float) -> dict[int, Box]:
+        """Return where everybody whom it follows should be at ``now_s`` (monotonic), by number."""
+        return {track.id: track.expected(now_s) for track in self._tracker.tracks}
+
+    def seen(self, now_s: float) -> dict[int, Box]:
+        """Return where the picture taken at ``now_s`` shows those whom it follows, by number."""
+        return {track.id: track.box for track in self._tracker.tracks if track.seen_s == now_s}
+
+    @property
+    def is_calm(self) -> bool:
+        """Tell whether the newest picture showed everybody whom it follows, surely, and no vote is open."""
+        tracks = self._tracker.tracks
+        if self._sure_people != len(tracks) or not self._things.are_agreed:
+            return False
+        return all(self._is_agreed(track) for track in tracks)
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
@@ -185,6 +204,17 @@ class Scene:
         feet = _feet(track.box, width, height)
         for name, zone in self._zones.items():
             track.zone(name).observe(inside(feet, zone.polygon))
+
+    def _is_agreed(self, track: Track) -> bool:
+        if (
+            not track.confirmed
+            or track.jumped
+            or track.hidden
+            or not all(place.is_agreed for place in track.zones.values())
+        ):
+            return False
+        ballots = [track.ballots.get(gear) for gear in _demand(self._zones_of(track), self._zones)]
+        return all(ballot is not None and ballot.is_agreed for ballot in ballots)
 
     def _zones_of(self, track: Track) -> set[str]:
         return {name for name in self._zones if track.zone(name).inside}

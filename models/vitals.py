@@ -37,9 +37,13 @@ class Vitals:
         self.faults += report.model_fault
         if report.whole is not None:
             self.judged += 1
-            self.took_ms.append(report.took_ms)
+            self._note_time(report.took_ms)
         if report.whole is not None and report.counts:
             self._count(report.whole, int(report.taken_s // 60))
+
+    def _note_time(self, took_ms: float) -> None:
+        if took_ms:  # a picture that the model did not look at took none
+            self.took_ms.append(took_ms)
 
     @property
     def latency_ms(self) -> float:

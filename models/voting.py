@@ -34,6 +34,13 @@ class Ballot:
             self.votes.popleft()
         self.verdict = self._judge(now_s)
 
+    @property
+    def is_agreed(self) -> bool:
+        """Tell whether there is a verdict and every vote that still counts is for it."""
+        if self.verdict is Wearing.UNKNOWN or len(self.votes) < ENTER_VOTES:
+            return False
+        return all(missing == (self.verdict is Wearing.MISSING) for _, missing in self.votes)
+
     def _judge(self, now_s: float) -> Wearing:
         recent = [missing for at_s, missing in self.votes if at_s >= now_s - ENTER_S]
         if len(recent) < ENTER_VOTES:
@@ -53,6 +60,11 @@ class Presence:
     NEEDED: ClassVar[int] = 3
     inside: bool = False
     count: int = 0
+
+    @property
+    def is_agreed(self) -> bool:
+        """Tell whether the last three observations say the same."""
+        return self.count == (self.NEEDED if self.inside else 0)
 
     def observe(self, inside: bool) -> None:
         """Add one observation."""

@@ -18,7 +18,7 @@ class Report:
     """``whole`` and ``zones`` are None while the camera is blind, and then ``blind`` says why.
 
     ``taken_s`` is when the judged picture was grabbed (monotonic, the same clock in both processes);
-    ``counters`` are received, replaced, inferred and skipped frames since the worker started.
+    ``counters`` are received, replaced, inferred, gated and skipped pictures since the worker started.
     """
 
     blind: str
@@ -36,7 +36,7 @@ class Report:
     advice: str = ""
     """What would be better about the stream, in words."""
     took_ms: float = 0.0
-    """What looking at the picture and judging it took."""
+    """What looking at the picture and judging it took; 0 where the last look was taken for it (models.gate)."""
     model_fault: bool = False
     """Blind, for the model gave no sound answer."""
     memory: dict[str, Any] | None = None

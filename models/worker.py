@@ -32,21 +32,25 @@ from models.capture import Frame, Grabber, Picture, Slot
 from models.detection import Box, Detection
 from models.drawing import annotate
 from models.engines import SAFE, Engine, engine_of
+from models.gate import Gate, Look, cells_of, may_gate
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
 from models.options import CameraOptions
+from models.pace import Pace
 from models.privacy import faces, pixelate
 from models.proof import Proof
 from models.ring import NEIGHBOURS_S, Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
+from models.thrift import Thrift
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
 from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
-PICTURES_PER_S = 5.0
+PICTURES_PER_S = 2.0
+"""For people: as often as the page asks."""
 _PAUSE_S = 0.5
 _STUCK_S = 5.0
 """Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
@@ -68,10 +72,13 @@ class Worker:
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
         self._empty = True
+        gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
+        self._gate = Gate(vision.sure) if gated else None
+        self._thrift = Thrift() if options.gate == "auto" else None
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._pictured_s = 0.0
-        self._inferred = self._skipped = self._borne = 0
+        self._inferred = self._gated = self._skipped = self._borne = 0
         self._proofs: deque[Proof] = deque()
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
@@ -99,11 +106,10 @@ class Worker:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
         self._keeper.start()
-        due_s = time.monotonic()
+        pace = Pace(1 / self._options.fps)
         while True:
-            time.sleep(max(0.0, due_s - time.monotonic()))
+            pace.wait()
             frame = self._slot.take(_PAUSE_S)
-            due_s = max(due_s + 1 / self._options.fps, time.monotonic() - 1 / self._options.fps)
             if frame is None:
                 self._without_frame()
             else:
@@ -143,6 +149,7 @@ class Worker:
             self._scene.take_over(memory)
         except ValueError as error:
             sys.exit(f"it cannot go on where the worker before it ended: {error}")
+        self._forget_looks()
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
@@ -163,10 +170,18 @@ class Worker:
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)
         if blind:
+            self._forget_looks()
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
+
+    def _forget_looks(self) -> None:
+        """Look at the next picture, whatever it shows: what was found last does not hold any more."""
+        if self._gate is not None:
+            self._gate.forget()
+        if self._thrift is not None:
+            self._thrift = Thrift()
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -175,35 +190,74 @@ class Worker:
     def _judge(self, frame: Frame, blind: str) -> None:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
         began_s = time.monotonic()
-        height, width = frame.picture.shape[:2]
         try:
-            found = self._vision.look(frame.picture, lambda box: self._scene.is_watched(box, width, height))
+            look, is_new = self._newest_look(frame)
         except ModelFault as fault:  # no answer is no "nobody there"
+            self._forget_looks()
             self._bear(fault)
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
         self._borne = 0
-        judgement = self._scene.judge(found, width, height, frame.taken_s)
+        judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
-        self._empty = all(item.score < self._vision.sure for item in found)
-        self._inferred += 1
+        if is_new:
+            self._learn(look, calm=not judgement.unsettled and self._scene.is_calm)
         self._judged.append(frame.taken_s)
-        jpeg = b""
-        if frame.taken_s - self._pictured_s >= 0.9 / PICTURES_PER_S:
-            jpeg = annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
-            self._pictured_s = frame.taken_s
         report = replace(
             self._told(judgement, frame.taken_s),
             blind=blind,
             unsettled=judgement.unsettled,
-            took_ms=took_ms,
+            took_ms=took_ms if is_new else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
         )
-        self._report(report, jpeg)
+        self._report(report, self._drawn(frame, look.found, judgement) if is_new else b"")
         if self._ring.is_due(frame.taken_s):
-            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(found), judgement)
+            self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(look.found), judgement)
+
+    def _newest_look(self, frame: Frame) -> tuple[Look, bool]:
+        """Return a look at the picture and True; where it is like the last one looked at, that look. See ModelFault."""
+        size = (frame.picture.shape[0], frame.picture.shape[1])
+        if self._gate is None:
+            cells = frame.picture
+        else:
+            cells = cells_of(frame.picture)
+            last = self._gate.stands_for(cells, size, frame.taken_s)
+            if last is not None:
+                self._gated += 1
+                return last, False
+        found = self._look(frame)
+        self._inferred += 1
+        return Look(cells, size, frame.taken_s, found), True
+
+    def _look(self, frame: Frame) -> Sequence[Detection]:
+        """Have the networks say what is in a picture. Raises ModelFault."""
+        height, width = frame.picture.shape[:2]
+        thrift, now_s = self._thrift, frame.taken_s
+        if thrift is not None:
+            thrift.expect(self._scene.expected(now_s))
+
+        def wanted(box: Box) -> bool:
+            return self._scene.is_watched(box, width, height) and (thrift is None or thrift.must_judge(box, now_s))
+
+        found = self._vision.look(frame.picture, wanted)
+        return found if thrift is None else thrift.complete(found)
+
+    def _learn(self, look: Look, calm: bool) -> None:
+        """Remember a look for the pictures to come."""
+        self._empty = all(item.score < self._vision.sure for item in look.found)
+        if self._thrift is not None:
+            self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
+        if self._gate is not None:
+            self._gate.looked(look, calm)
+
+    def _drawn(self, frame: Frame, found: Sequence[Detection], judgement: Judgement) -> bytes:
+        """Return a picture for people, or nothing while the last one is young."""
+        if frame.taken_s - self._pictured_s < 0.9 / PICTURES_PER_S:
+            return b""
+        self._pictured_s = frame.taken_s
+        return annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
 
     def _bear(self, fault: ModelFault) -> None:
         """End when an engine fails again and again that is not the one that every machine has: it may do better."""
@@ -248,6 +302,7 @@ class Worker:
             "received": slot.received,
             "replaced": slot.replaced,
             "inferred": self._inferred,
+            "gated": self._gated,
             "skipped": self._skipped + slot.drained,
         }
 

@@ -61,7 +61,7 @@ def _health(camera: str, points: list[dict[str, Any]]) -> dict[str, Any]:
     return {**numbers, "ok": own["camera_ok"]["value"], "faults": faults, "reason": own["camera_ok"]["reason"] or ""}
 
 
-_NUMBERS = ("fps", "received", "replaced", "inferred", "skipped")
+_NUMBERS = ("fps", "received", "replaced", "inferred", "gated", "skipped")
 _FAULTS = ("black", "covered", "blurred", "frozen", "moved", "dark", "slow")
 
 

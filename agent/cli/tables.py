@@ -149,9 +149,11 @@ def _outputs(rows: list[dict[str, Any]]) -> Table:
 
 def cameras(rows: list[dict[str, Any]]) -> Table:
     """Draw cameras with what is wrong with their pictures."""
-    table = Table("camera", "ok", "fps", "received", "replaced", "inferred", "skipped", "faults", "why", box=None)
+    table = Table(
+        "camera", "ok", "fps", "received", "replaced", "inferred", "gated", "skipped", "faults", "why", box=None
+    )
     for row in rows:
-        numbers = [value(row.get(key)) for key in ("fps", "received", "replaced", "inferred", "skipped")]
+        numbers = [value(row.get(key)) for key in ("fps", "received", "replaced", "inferred", "gated", "skipped")]
         style = "" if row["ok"] and not row["faults"] else _BAD if not row["ok"] else "yellow"
         table.add_row(row["id"], value(row["ok"]), *numbers, " ".join(row["faults"]), row["reason"], style=style)
     return table

@@ -76,6 +76,12 @@ class Things:
             thing: [track.box for track in tracks if track.confirmed] for thing, tracks in self.state.tracks.items()
         }
 
+    @property
+    def are_agreed(self) -> bool:
+        """Tell whether everything is believed and all that still counts shows it."""
+        tracks = [track for found in self.state.tracks.values() for track in found]
+        return all(track.confirmed and all(seen for _, seen in track.votes) for track in tracks)
+
 
 def _follow(tracks: Sequence[ThingTrack], boxes: Sequence[Box], watched_s: float) -> list[ThingTrack]:
     pairs = [(_closeness(track.box, box), track, box) for track in tracks for box in boxes]

@@ -18,9 +18,14 @@ class MjpegCamera(ThreadingHTTPServer):
     def __init__(self, clip: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.hanging = threading.Event()
+        self.pictures: list[bytes] = []
+        self.show(clip)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def show(self, clip: Path) -> None:
+        """Send the first three seconds of a clip from now on, again and again."""
         capture = cv2.VideoCapture(str(clip))
         self.pictures = [bytes(cv2.imencode(".jpg", capture.read()[1])[1]) for _ in range(30)]
-        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -37,7 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         number = 0
         while not self.server.hanging.is_set():
-            picture = self.server.pictures[number % len(self.server.pictures)]
+            pictures = self.server.pictures
+            picture = pictures[number % len(pictures)]
             head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
             try:
                 self.wfile.write(head.encode() + picture + b"\r\n")

@@ -72,7 +72,7 @@ class Comparison:
         """Take a report of the model that drives the facts."""
         if report.whole is not None and report.counts:
             self._said.append((report.taken_s, dict(_compared(report.whole))))
-            self._took_ms[0].append(report.took_ms)
+            self._note_time(0, report.took_ms)
         while self._waiting and self._waiting[0].taken_s + LAG_S <= report.taken_s:
             self._settle(self._waiting.popleft())
         oldest_s = min(report.taken_s, self._waiting[0].taken_s if self._waiting else report.taken_s) - LAG_S
@@ -83,8 +83,12 @@ class Comparison:
         """Take a report of the other one, and both pictures as they are now."""
         self.faults += report.model_fault
         if report.whole is not None and report.counts:
-            self._took_ms[1].append(report.took_ms)
+            self._note_time(1, report.took_ms)
             self._waiting.append(Look(report.taken_s, at, dict(_compared(report.whole)), shown))
+
+    def _note_time(self, which: int, took_ms: float) -> None:
+        if took_ms:  # a picture that the model did not look at took none
+            self._took_ms[which].append(took_ms)
 
     def row(self) -> dict[str, Any]:
         """Return the result so far; nothing was compared while one of the two was blind."""
