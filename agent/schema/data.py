@@ -114,6 +114,8 @@ class Loss(TypedDict):
     alarm_id: NotRequired[str]
     occurrence_id: NotRequired[str]
     camera: NotRequired[str]
+    first_at: NotRequired[str]
+    last_at: NotRequired[str]
 
 
 class DeviceState(TypedDict):
@@ -146,7 +148,7 @@ class GatewayState(TypedDict):
 
 
 class OperatorAction(TypedDict):
-    """What a person did that is no alarm's transition."""
+    """What a person or a Sparkplug host did that is no alarm's transition; ``write-point`` has a ``result``."""
 
     action: str
     operator: Person | None
@@ -154,6 +156,12 @@ class OperatorAction(TypedDict):
     seconds: NotRequired[float]
     camera: NotRequired[str]
     evidence: NotRequired[str]
+    point: NotRequired[str]
+    value: NotRequired[bool | int | float | str]
+    result: NotRequired[Literal["ordered", "done", "refused", "unknown"]]
+    reason: NotRequired[str]
+    also_refused: NotRequired[int]
+    messages: NotRequired[int]
 
 
 class TestedOutput(TypedDict):
@@ -230,6 +238,7 @@ class ModelChange(TypedDict):
     sha256: str
     operator: Person
     comparison: NotRequired[dict[str, object]]
+    engine: NotRequired[str]
 
 
 class EvidenceData(ItemRow):

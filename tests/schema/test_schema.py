@@ -36,6 +36,7 @@ from agent.schema.events import KINDS
 from tests.commands.test_desk import Rig as Commands
 from tests.evidence.rig import Rig as Evidence
 from tests.fakes import FakeRecorder, until
+from tests.sparkplug.test_commands import commanded
 
 ROOT = Path(__file__).parents[2]
 WHO, LI = Identity("gw", "works", "hall", "0.1"), Operator("Li Wei", "hmi", "known")
@@ -174,8 +175,22 @@ async def of_what_is_rare(folder: Path) -> list[dict[str, Any]]:
     return [*sent(drafts), *losses]
 
 
+async def of_sparkplug(folder: Path) -> list[dict[str, Any]]:
+    """A host that writes, one that may not, and one that floods."""
+    del folder
+    async with commanded() as plant:
+        plant.asks("pump", "speed", 40.5)
+        plant.asks("fan", "siren", value=True)
+        plant.asks("fan", "siren", value=True)
+        await plant.settles()
+        plant.clock.advance(10.0)
+        plant.commands.refuse("gateway", {"messages": 3}, "more came at once than can be looked at")
+        assert {"ordered", "done", "refused"} <= set(plant.results) and "also_refused" in plant.told[-1].data
+        return sent(plant.told)
+
+
 async def test_events_of_every_kind_are_as_the_document_says(tmp_path: Path) -> None:
-    sources = (of_an_agent, of_evidence, of_commands, of_what_is_rare)
+    sources = (of_an_agent, of_evidence, of_commands, of_sparkplug, of_what_is_rare)
     events = []
     for number, source in enumerate(sources):
         folder = tmp_path / str(number)

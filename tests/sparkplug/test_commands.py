@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -65,14 +66,21 @@ class Plant:
         await asyncio.sleep(seconds)
 
 
-@pytest.fixture
-async def plant() -> AsyncIterator[Plant]:
+@asynccontextmanager
+async def commanded() -> AsyncIterator[Plant]:
+    """A plant whose commands are carried out."""
     plant = Plant()
     task = asyncio.create_task(plant.commands.run())
     await plant.settles()
     yield plant
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def plant() -> AsyncIterator[Plant]:
+    async with commanded() as plant:
+        yield plant
 
 
 async def test_what_is_listed_is_written_told_before_and_after_and_answered(plant: Plant) -> None:
