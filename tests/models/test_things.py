@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agent.core.clock import SystemClock
 from agent.core.document import Document
 from models.behaviours.things import Things
-from models.behaviours.vehicles import way
+from models.behaviours.vehicles import LOST_S, way
 from models.camera import CameraDriver
 from models.detection import Box, Detection
 from models.options import BUNDLED, CameraOptions, ZoneOptions
@@ -111,6 +111,17 @@ def test_who_is_cut_by_the_edge_or_small_makes_nearness_unsure() -> None:
     assert last(lambda _: [TRUCK, standing(10)])[1] == ["left.vehicle_near"]
     assert last(lambda _: [TRUCK, standing(60, tall=30)])[1] == ["left.vehicle_near"]
     assert last(lambda _: [TRUCK, standing(60)])[1] == []
+
+
+def test_who_was_near_a_vehicle_and_is_lost_may_be_behind_it() -> None:
+    def unsure(then: Play) -> list[float]:
+        seen = watch(scene(), lambda at_s: [TRUCK, standing(280)] if at_s < 4 else then(at_s), 5.0, 24.0)
+        return [at_s for at_s, judgement in seen if at_s > 2 and "left.vehicle_near" in judgement.unsure]
+
+    doubt = unsure(lambda _: [TRUCK])
+    assert 5.0 < doubt[0] < 6.5 and doubt[-1] - doubt[0] == pytest.approx(LOST_S, abs=0.3)
+    assert max(unsure(lambda _: []), default=0) < 7.5, "where no vehicle is, nobody is near one"
+    assert unsure(lambda at_s: [TRUCK, standing(max(60.0, 280 - 60 * (at_s - 4)))]) == [], "who walks away is seen to"
 
 
 def bundle_of(folder: Path, *classes: str) -> Path:
