@@ -34,6 +34,8 @@ _TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"n
 
 Point = tuple[float, float]
 """x and y as shares of the picture's width and height, from its upper left corner."""
+Share = Annotated[float, Field(ge=0, le=1)]
+LEAST_CROP = 0.1
 
 
 def _polygon(points: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -135,6 +137,15 @@ class ZoneOptions(Options):
         return [fact for fact, is_asked in asked.items() if is_asked]
 
 
+def _crop(crop: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = crop
+    if right - left < LEAST_CROP or bottom - top < LEAST_CROP:
+        raise ValueError(
+            f"the part is left, top, right, bottom, and {LEAST_CROP:g} of the picture wide and high at least"
+        )
+    return crop
+
+
 Way = Literal["left_to_right", "right_to_left", "both"]
 
 
@@ -160,6 +171,9 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
+    crop: Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop)] | None = Field(
+        default=None, description="left, top, right, bottom as shares of the picture: the rest is not looked at"
+    )
     things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
     privacy: Annotated[Literal["heads", "off"], BeforeValidator(_privacy)] = Field(
@@ -262,6 +276,21 @@ class CameraOptions(DeviceOptions):
             raise ValueError(f"a moving camera has no fixed {told}; leave {quoted} out, or 'mode: moving'")
         if self.mode == "moving" and self.trust.get(PictureFault.MOVED, Effect.IGNORE) is not Effect.IGNORE:
             raise ValueError("a moving camera is always moved; leave 'moved' out of 'trust', or 'mode: moving'")
+        return self
+
+    @model_validator(mode="after")
+    def _places_are_in_the_crop(self) -> Self:
+        if self.crop is None:
+            return self
+        left, top, right, bottom = self.crop
+        places = [("zone", name, zone.polygon) for name, zone in self.zones.items()]
+        places += [("line", name, line.points) for name, line in self.lines.items()]
+        for kind, name, points in places:
+            for x, y in points:
+                if not (left <= x <= right and top <= y <= bottom):
+                    raise ValueError(
+                        f"{kind} {name!r} has the point [{x:g}, {y:g}], which 'crop' cuts off; widen 'crop'"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ import cv2
 from agent.core.errors import ConfigError
 from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Picture, Slot
+from models.cropping import Crop, cropped
 from models.detection import Box, Detection
 from models.drawing import annotate
 from models.engines import SAFE, Engine, engine_of
@@ -64,7 +65,9 @@ class Worker:
     """Judges the newest frame at the asked pace and reports; says so when it is blind."""
 
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
-        self._options, self._vision, self._out = options, vision, out
+        self._crop = Crop(*options.crop) if options.crop is not None else None
+        self._options, self._vision, self._out = cropped(options), vision, out
+        options = self._options
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
         self._memory, self._effects = memory, options.effects
@@ -166,6 +169,8 @@ class Worker:
             self._skipped += 1
             self._without_frame()
             return
+        if self._crop is not None:
+            frame = replace(frame, picture=self._crop.cut(frame.picture))
         self._last_taken_s = frame.taken_s
         self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
         blind = self._reason(Effect.BLIND)

@@ -16,7 +16,7 @@ _VERSION = 1
 
 
 class Memory:
-    """One file. A camera with another source or other zones begins afresh: who drew them saw what it sees now.
+    """One file. A camera with another source, crop or other zones begins afresh: who drew them saw what it sees now.
 
     A file that cannot be read or written costs what was learnt and nothing else.
     """
@@ -24,7 +24,7 @@ class Memory:
     def __init__(self, path: Path | None, options: CameraOptions) -> None:
         self._path = path
         zones = {name: zone.polygon for name, zone in options.zones.items()}
-        place = json.dumps([_VERSION, redact(options.source), zones])
+        place = json.dumps([_VERSION, redact(options.source), zones, *(options.crop or ())])
         self._of = hashlib.sha256(place.encode()).hexdigest()[:16]
 
     def load(self) -> Mapping[str, Any] | None:
