@@ -180,7 +180,7 @@ async def test_a_damaged_file_gives_back_its_alarms_and_what_can_be_read(tmp_pat
 
 @pytest.mark.server
 async def test_on_a_full_disk_alarms_are_kept_and_the_queue_drains(small_disk: Path) -> None:
-    options = JournalOptions(max_mb=100, ballast_mb=8)
+    options = JournalOptions(max_mb=1000, ballast_mb=8)
     with Journal(small_disk / "journal.db", WHO, CLOCK, options=options) as journal:
         for _ in range(70):
             journal.record([*drafts(40, Lane.TELEMETRY, 20_000), *drafts(2)], ())
