@@ -15,6 +15,7 @@ import pytest
 from agent.core.errors import NotConnected
 from agent.core.model import Quality
 from models.capture import folder
+from models.detection import Offer
 from models.knock import LoginRefused, SourceLost, _digest, knock
 from models.options import CameraOptions
 from models.trust.memory import Memory
@@ -129,7 +130,7 @@ async def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
 
 def test_a_library_that_does_not_come_back_ends_the_worker() -> None:
     options = CameraOptions(source="rtsp://127.0.0.1/x", timeout=1.0)
-    vision = SimpleNamespace(sure=0.5, ready=Ready("none", "1.0.0", ""))
+    vision = SimpleNamespace(sure=0.5, offers=Offer(frozenset(), frozenset()), ready=Ready("none", "1.0.0", ""))
     worker = Worker(options, vision, BytesIO(), Memory(None, options))  # type: ignore[arg-type]
     worker._last_taken_s -= 60
     worker._without_frame()

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.clock import ManualClock
+from models.detection import Offer
 from models.enginebook import EngineBook
 from models.engines import SAFE, Chosen, Engine, Tried, choose
 from models.inference import Vision
@@ -216,7 +217,9 @@ async def test_an_engine_whose_workers_die_again_and_again_gives_way(
 def test_a_worker_ends_when_a_gpu_gives_no_sound_answer_and_bears_with_the_processor(tmp_path: Path) -> None:
     options = camera()._options
     for engine, ends in ((CUDA, True), (SAFE, False)):
-        vision = SimpleNamespace(engine=engine, sure=0.45, ready=SimpleNamespace(ref="x"))
+        vision = SimpleNamespace(
+            engine=engine, sure=0.45, offers=Offer(frozenset(), frozenset()), ready=SimpleNamespace(ref="x")
+        )
         worker = Worker(options, cast(Vision, vision), io.BytesIO(), Memory(None, options))
         fault = ModelFault("detector.onnx failed: CUDA error 700")
         worker._bear(fault)

@@ -20,6 +20,7 @@ from agent.core.errors import ConfigError, NotAllowed
 from models import onnx_file
 from models.bundle import load_bundle
 from models.capture import Frame
+from models.detection import Offer
 from models.inference import Vision, open_session
 from models.inspection import Question, inspect
 from models.options import BUNDLED, CameraOptions
@@ -209,6 +210,7 @@ class Broken:
     """A network that worked when it was loaded, and gives nonsense since."""
 
     sure = 0.5
+    offers = Offer(frozenset(), frozenset())
     ready = Ready("broken", "1.0.0", "")
 
     def look(self, _picture: Any, _wanted: Any) -> Any:
