@@ -1,5 +1,8 @@
 # make run: see it work. make test: all checks. Both set themselves up; see README.md.
 PY := .venv/bin/python
+# Tests of chance, which make test repeats a third as often as planned.
+CHANCE := tests/simulation tests/rules/test_alarm_life.py tests/rules/test_machine.py tests/rulesets/test_machine.py \
+	tests/rules/kinds/test_forecast.py tests/unit/test_annunciation_machine.py
 CODE := agent drivers models rules tests benchmarks tools
 .PHONY: run test lint asyncapi bench evaluate campaign simulate lock clean
 
@@ -28,6 +31,7 @@ evaluate: .dev
 
 campaign: .dev
 	@tools/test-servers
+	@THOROUGH=1 $(PY) -m pytest -q $(CHANCE)
 	@$(PY) -m benchmarks.campaign $(ARGS)
 
 simulate: .dev

@@ -12,6 +12,7 @@ from agent.core.model import Action, Alarm, AlarmDefinition, AlarmState, Escalat
 from rules import deadlines, machine, removal
 from rules.condition import UNKNOWN, Verdict
 from rules.machine import CHATTER_COUNT, LONGEST_STRETCH_S, Timing
+from tests.thorough import times
 
 LI, WANG = Operator("li", "hmi", "the sensor is being changed"), Operator("wang", "hmi")
 CENTRE = Operator("centre", "mqtt", "order 17")
@@ -153,7 +154,7 @@ class AlarmLife(RuleBasedStateMachine):
             assert self.alarm.escalated <= len(self.timing.escalation)
 
 
-AlarmLife.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
+AlarmLife.TestCase.settings = settings(max_examples=times(500), stateful_step_count=50, deadline=None)
 TestAlarmLife = AlarmLife.TestCase
 
 

@@ -13,6 +13,7 @@ from agent.core.model import Alarm, AlarmState, Operator
 from rules.condition import UNKNOWN, Verdict
 from rules.deadlines import restored
 from rules.machine import Timing, acknowledge, off_delay_s, silence, step
+from tests.thorough import times
 
 SOMEBODY = Operator("li", "hmi")
 TRUE, FALSE = Verdict(True, 50.0, False), Verdict(False, 1.0, False)
@@ -99,7 +100,7 @@ class AlarmLife(RuleBasedStateMachine):
         assert self.alarm.active == (self.alarm.state in active_states)
 
 
-AlarmLife.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
+AlarmLife.TestCase.settings = settings(max_examples=times(500), stateful_step_count=50, deadline=None)
 TestAlarmLife = AlarmLife.TestCase
 
 

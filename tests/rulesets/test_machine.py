@@ -23,6 +23,7 @@ from rules.kinds.level import LevelOptions
 from rules.rule import Rule
 from tests.fakes import FakeRecorder
 from tests.rulesets.rig import LI, OUTPUTS
+from tests.thorough import times
 
 POINTS = {id_: PointInfo(id_) for id_ in ("p.a", "p.b", "p.off")}
 IDS = ("one", "two", "three")
@@ -197,4 +198,4 @@ def _sounds(engine: Engine, alarm: Alarm) -> bool:
 
 
 TestSwapping = Swapping.TestCase
-TestSwapping.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
+TestSwapping.settings = settings(max_examples=times(500), stateful_step_count=50, deadline=None)

@@ -13,8 +13,9 @@ from rules.condition import Verdict
 from rules.kinds import level
 from rules.kinds.level import LevelCondition
 from tests.simulation.story import tell
+from tests.thorough import times
 
-SEEDS = int(os.environ.get("SEEDS", "5000"))
+SEEDS = int(os.environ.get("SEEDS", times(5000)))
 
 
 @pytest.mark.slow

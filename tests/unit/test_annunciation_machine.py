@@ -14,6 +14,7 @@ from agent.annunciation.wanted import is_sounding
 from agent.core.calendars import Calendar, Window
 from agent.core.clock import ManualClock
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Escalation, Level, Priority, Removal
+from tests.thorough import times
 
 KINDS = {
     "hall": OutputKind.SIREN,
@@ -187,4 +188,4 @@ class Annunciation(RuleBasedStateMachine):
 
 
 TestAnnunciation = Annunciation.TestCase
-TestAnnunciation.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
+TestAnnunciation.settings = settings(max_examples=times(500), stateful_step_count=50, deadline=None)

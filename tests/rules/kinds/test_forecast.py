@@ -8,9 +8,10 @@ import pytest
 
 from agent.core.model import Quality
 from tests.rules.kinds.bench import Bench
+from tests.thorough import times
 
 EVERY_S = 60.0
-NOISE_SERIES = 1000
+NOISE_SERIES = times(1000)
 
 
 def bench(**more: Any) -> Bench:
