@@ -120,6 +120,7 @@ async def test_a_test_that_was_missed_is_told_and_is_not_made_up_for(tmp_path: P
     async with running(site):
         await until(lambda: site.ok() is False)
         assert site.results()[0]["reason"] == "missed" and site.device.writes == []
+        await until(lambda: '"ok": false' in site.file.read_text())
     again = Site(tmp_path)
     async with running(again):
         await until(lambda: again.ok() is False)
