@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from agent.core.files import sync
 
 Picture = npt.NDArray[np.uint8]
 CODEC = "mp4v"
@@ -59,11 +60,6 @@ def fingerprint(path: Path) -> tuple[int, str]:
 
 
 def _place(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(part)
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

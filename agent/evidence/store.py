@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from agent.core.files import replace_durably, sync
 from agent.evidence.item import Item, Order
 from agent.evidence.quota import MB
 
@@ -32,14 +32,8 @@ class EvidenceStore:
         """Write what is known of an order; it is there whole or as it was."""
         folder = self.path(order.id)
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"part.{_RECORD}"
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(order.to_json(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / _RECORD)
-        _sync(folder)
-        _sync(self.folder)
+        replace_durably(folder / _RECORD, json.dumps(order.to_json()).encode(), folder / f"part.{_RECORD}")
+        sync(self.folder)
 
     def load(self) -> list[Order]:
         """Return every order, the oldest first; what cannot be read is left out."""
@@ -89,11 +83,3 @@ def _read(path: Path) -> list[Order]:
         return [Order.from_json(json.loads(path.read_text(encoding="utf-8")))]
     except (OSError, ValueError, TypeError, KeyError):
         return []
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import structlog
 
+from agent.core.files import replace_durably
 from agent.sparkplug.session import following
 
 log = structlog.get_logger(__name__)
@@ -30,12 +30,7 @@ class Connections:
             return number
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            with fresh.open("w", encoding="ascii") as file:
-                file.write(f"{number}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            replace_durably(self._path, f"{number}\n".encode(), self._path.with_suffix(".new"))
             self._written = number
         except OSError as error:
             log.warning("bdSeq not saved", reason=str(error))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+from agent.core.files import sync
 from agent.uplink.answers import OneWay
 from agent.uplink.link import Ack, LinkLost
 from agent.uplink.options import FileOptions
@@ -79,7 +80,7 @@ class Folder:
         if whole < made.seek(0, os.SEEK_END):
             made.truncate(whole)
         self._file = made
-        self._sync_folder()
+        sync(self._options.folder)
 
     def close(self) -> None:
         """Close the current file."""
@@ -134,13 +135,6 @@ class Folder:
         taken = sum(each.stat().st_size for each in (*closed, self._path) if each.exists())
         if taken + coming > self._options.total_mb * MB:
             raise OSError(f"its {self._options.total_mb} MB are full; fetch the older files and delete them")
-
-    def _sync_folder(self) -> None:
-        handle = os.open(self._options.folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _whole(file: BinaryIO) -> int:

@@ -7,7 +7,6 @@ Synchronous: the keeper calls it from a thread.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from agent.core.errors import ConfigError
+from agent.core.files import replace_durably, sync
 from models.bundle import Bundle, load_bundle
 from models.signers import SIGNATURES, Signers, signatures_of
 
@@ -101,7 +101,7 @@ class ModelStore:
         if signatures := signatures_of(source):
             (staging / SIGNATURES).write_text(signatures, encoding="ascii")
         for path in (*staging.rglob("*"), staging):
-            _sync(path)
+            sync(path)
         self._signers.verify(staging)
         return load_bundle(staging)
 
@@ -121,7 +121,7 @@ class ModelStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.folder.rename(target)
             for folder in (target.parent, target.parent.parent):
-                _sync(folder)
+                sync(folder)
         return target
 
     def discard(self, staged: Bundle) -> None:
@@ -142,13 +142,8 @@ class ModelStore:
         """Write what a camera runs from now on."""
         current = Current({**self.current().cameras, camera: choice})
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{_TEMPORARY}current"
-        with path.open("wb") as file:
-            file.write(json.dumps(asdict(current)).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        path.replace(self.folder / "current")
-        _sync(self.folder)
+        content = json.dumps(asdict(current)).encode()
+        replace_durably(self.folder / "current", content, self.folder / f"{_TEMPORARY}current")
 
     def keep_comparison(self, row: Mapping[str, Any], pictures: Mapping[str, bytes]) -> dict[str, Any]:
         """Keep what a camera's models said, in place of the last time; return it with the pictures' paths."""
@@ -192,12 +187,4 @@ def _take_signatures(staged: Path, kept: Path) -> None:
     """Who signs may come later than the bundle."""
     if (staged / SIGNATURES).exists():
         (staged / SIGNATURES).replace(kept / SIGNATURES)
-        _sync(kept)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(kept)

@@ -7,7 +7,6 @@ Synchronous: the keeper calls it from a thread.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from agent.app.rulesets.bundle import Bundle
+from agent.core.files import replace_durably, sync
 
 log = structlog.get_logger(__name__)
 
@@ -82,14 +82,9 @@ class RuleStore:
 
     def decide(self, current: Current) -> None:
         """Write what runs from now on; then forget sets that nobody can go back to."""
-        path = self.folder / f"{_TEMPORARY}current"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(json.dumps(asdict(current), ensure_ascii=False).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        path.replace(self.folder / "current")
-        _sync(self.folder)
+        content = json.dumps(asdict(current), ensure_ascii=False).encode()
+        replace_durably(self.folder / "current", content, self.folder / f"{_TEMPORARY}current")
         self._prune({*current.stack, *(entry.revision for entry in current.log)})
 
     def keep(self, bundle: Bundle) -> None:
@@ -104,11 +99,11 @@ class RuleStore:
         (staging / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
         bundle.write(staging / "files")
         for path in (*staging.rglob("*"), staging):
-            _sync(path)
+            sync(path)
         if target.exists():
             shutil.rmtree(target)  # it is damaged
         staging.rename(target)
-        _sync(self.folder)
+        sync(self.folder)
 
     def bundle(self, revision: str) -> Bundle:
         """Return a set that was kept. Raises ValueError when it is not what was kept."""
@@ -146,11 +141,3 @@ class RuleStore:
         for path in self.folder.iterdir():
             if path.is_dir() and path.name not in wanted:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
