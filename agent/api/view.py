@@ -82,27 +82,27 @@ class JournalRow(TypedDict):
     autonomy_h: float
 
 
-class UplinkRow(TypedDict):
-    """``state`` is online or offline; ``preferred`` is false at another broker than the first."""
+class ConnectionRow(TypedDict):
+    """``state`` is online or offline, ``since`` that moment (UTC, ISO); ``reason`` tells why."""
 
     state: str
     broker: str
     since: str
     reason: str
     sent: int
+
+
+class UplinkRow(ConnectionRow):
+    """``preferred`` is false at another broker than the first."""
+
     in_flight: int
     nobody_listens: bool
     preferred: bool
 
 
-class SparkplugRow(TypedDict):
+class SparkplugRow(ConnectionRow):
     """The edge node; ``kept`` changes wait to be told."""
 
-    state: str
-    broker: str
-    since: str
-    reason: str
-    sent: int
     kept: int
 
 

@@ -13,7 +13,17 @@ from agent.api.evidence import EvidenceView
 from agent.api.modelsets import ModelsView
 from agent.api.rulesets import RulesView
 from agent.api.trials import Trials
-from agent.api.view import AlarmRow, CameraRow, DeviceRow, OutputRow, PointRow, SparkplugRow, Status, UplinkRow
+from agent.api.view import (
+    AlarmRow,
+    CameraRow,
+    ConnectionRow,
+    DeviceRow,
+    OutputRow,
+    PointRow,
+    SparkplugRow,
+    Status,
+    UplinkRow,
+)
 from agent.app.alarm_row import alarm_row
 from agent.app.cameras import CamerasDesk
 from agent.app.explaining import Explainer
@@ -28,6 +38,8 @@ from agent.core.ports import PictureSource
 from agent.evidence import Evidence
 from agent.journal import Entry
 from agent.outputs import Output
+from agent.sparkplug.edge import EdgeStatus
+from agent.uplink import UplinkStatus
 from agent.version import VERSION
 
 _STREAM_BUFFER = 1000
@@ -198,11 +210,7 @@ class Gateway:
             return None
         status = self._parts.uplink.status
         return {
-            "state": "online" if status.online else "offline",
-            "broker": status.broker,
-            "since": status.since.isoformat(),
-            "reason": status.reason,
-            "sent": status.sent,
+            **_connection(status),
             "in_flight": status.in_flight,
             "nobody_listens": status.nobody_listens,
             "preferred": status.preferred,
@@ -213,11 +221,7 @@ class Gateway:
             return None
         status = self._parts.edge.status
         return {
-            "state": "online" if status.online else "offline",
-            "broker": status.broker,
-            "since": status.since.isoformat(),
-            "reason": status.reason,
-            "sent": status.sent,
+            **_connection(status),
             "kept": status.kept,
         }
 
@@ -231,6 +235,16 @@ class Gateway:
             for body in bodies:
                 if not queue.full():
                     queue.put_nowait(body)
+
+
+def _connection(status: UplinkStatus | EdgeStatus) -> ConnectionRow:
+    return {
+        "state": "online" if status.online else "offline",
+        "broker": status.broker,
+        "since": status.since.isoformat(),
+        "reason": status.reason,
+        "sent": status.sent,
+    }
 
 
 def _waits(alarm: Alarm) -> bool:
