@@ -20,6 +20,8 @@ from agent.sparkplug.link import Heard, Link, LinkLost
 from agent.sparkplug.node import Node
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.session import Host, Message, Names
+from agent.uplink import tls
+from agent.uplink.options import is_encrypted
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +114,8 @@ class Edge:
         """Use one broker for as long as it lasts; tell for how many seconds the node was born there."""
         number = await asyncio.to_thread(self._connections.next)
         try:
-            link = Link(broker, self._options, self._client_id, self._node.connects(self._names, number))
+            papers = await asyncio.to_thread(self._papers, broker)
+            link = Link(broker, self._options, self._client_id, self._node.connects(self._names, number), papers)
         except (OSError, ValueError) as error:  # a password or certificate that cannot be read
             self._offline(broker, str(error))
             return 0.0
@@ -137,6 +140,12 @@ class Edge:
                 self._connections.used(number)
             await self._leave(link, is_lost, is_stop)
         return lived_s
+
+    def _papers(self, broker: str) -> tls.Papers:
+        """Read what the connection needs; it may wait for a disk. Raises OSError, ValueError: which file is wrong."""
+        options = self._options
+        context = tls.context(options, self._now().utc) if is_encrypted(broker) else None
+        return tls.Papers(context, options.password.read() if options.username and options.password else None)
 
     def _tell_the_last(self, link: Link) -> None:
         if self._node.is_born and link.unsent < MOST_UNSENT:

@@ -6,7 +6,6 @@ As in ``agent.uplink.link``: a fresh client for each connection, and paho's call
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -19,7 +18,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.session import Message
-from agent.uplink.options import host_and_port
+from agent.uplink import tls
+from agent.uplink.options import host_and_port, is_encrypted
 
 CONNECT_LIMIT_S = 10.0
 FAREWELL_LIMIT_S = 1.0
@@ -47,7 +47,9 @@ class Link:
     ``has_asked`` tells that a CONNECT may have been sent. ``missed`` counts messages that were left out.
     """
 
-    def __init__(self, broker: str, options: SparkplugOptions, client_id: str, will: Message) -> None:
+    def __init__(
+        self, broker: str, options: SparkplugOptions, client_id: str, will: Message, papers: tls.Papers
+    ) -> None:
         self.broker = broker
         self.has_asked = False
         self.missed = 0
@@ -59,7 +61,7 @@ class Link:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._waits: dict[int, asyncio.Future[None]] = {}
         self._lost = ""
-        self._client = self._make_client(client_id, will)
+        self._client = self._make_client(client_id, will, papers)
 
     async def open(self, topics: Sequence[str]) -> None:
         """Connect, and subscribe with QoS 1. Raises LinkLost with the reason."""
@@ -74,7 +76,8 @@ class Link:
         except TimeoutError:
             raise LinkLost(f"{self.broker}: no answer for {CONNECT_LIMIT_S:g} s") from None
         except (OSError, ValueError) as error:
-            raise LinkLost(f"{self.broker}: {error}") from error
+            reason = tls.in_words(error) if is_encrypted(self.broker) else str(error)
+            raise LinkLost(f"{self.broker}: {reason}") from error
 
     def publish(self, message: Message) -> None:
         """Send one message, with QoS 0. Raises LinkLost."""
@@ -131,7 +134,7 @@ class Link:
         self._waits[mid] = wait = self._loop.create_future()
         await wait
 
-    def _make_client(self, client_id: str, will: Message) -> mqtt.Client:
+    def _make_client(self, client_id: str, will: Message, papers: tls.Papers) -> mqtt.Client:
         is_5 = self._options.version == 5
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -143,13 +146,9 @@ class Link:
         client.connect_timeout = CONNECT_LIMIT_S / 2
         client.will_set(will.topic, will.body, qos=1, retain=False)
         if self._options.username:
-            secret = self._options.password
-            client.username_pw_set(self._options.username, secret.read() if secret is not None else None)
-        if self.broker.startswith("mqtts:"):
-            context = ssl.create_default_context(cafile=self._options.ca_file)
-            if self._options.certificate is not None:
-                context.load_cert_chain(self._options.certificate, self._options.key)
-            client.tls_set_context(context)
+            client.username_pw_set(self._options.username, papers.secret)
+        if papers.context is not None:
+            client.tls_set_context(papers.context)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from agent.core.durations import Duration
-from agent.core.options import Options
-from agent.core.secrets import File, Secret
+from agent.core.secrets import Secret
+from agent.uplink.options import CertificateOptions
 
 
 def _id(value: str) -> str:
@@ -33,7 +33,7 @@ def _broker(value: str) -> str:
 Id = Annotated[str, AfterValidator(_id)]
 
 
-class SparkplugOptions(Options):
+class SparkplugOptions(CertificateOptions):
     """An edge node beside the uplink. ``brokers`` are walked in order, one at a time."""
 
     brokers: tuple[Annotated[str, AfterValidator(_broker)], ...] = Field(min_length=1)
@@ -44,18 +44,9 @@ class SparkplugOptions(Options):
     client_id: str = ""
     username: str = ""
     password: Secret | None = None
-    ca_file: File | None = Field(default=None, description="who signed the brokers' certificates; None: the system's")
-    certificate: File | None = Field(default=None, description="our own, in PEM, for brokers that ask for one")
-    key: File | None = Field(default=None, description="of our certificate; nobody else may read it")
     keepalive: Duration = Field(default=10.0, ge=1, le=65535)
     period: Duration = Field(default=1.0, ge=0.1, le=60, description="changes of so long go in one message")
     history: int = Field(default=10_000, ge=0, le=1_000_000, description="changes kept while nobody can be told")
     history_rate: int = Field(default=200, ge=1, le=10_000, description="kept changes sent a second")
     writable: tuple[str, ...] = Field(default=(), description="points that a host may write; never an output's")
     command_age: Duration = Field(default=30.0, gt=0, le=3600, description="a command that is older is refused")
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if (self.certificate is None) is not (self.key is None):
-            raise ValueError("'certificate' and 'key' belong together; give both or none")
-        return self

@@ -70,7 +70,21 @@ class FileOptions(Options):
     delete_after: Duration | None = Field(default=None, gt=0, description="closed files that are older; None: never")
 
 
-class UplinkOptions(Options):
+class CertificateOptions(Options):
+    """What a connection with TLS is given, of the uplink and of Sparkplug alike; ``agent.uplink.tls`` reads it."""
+
+    ca_file: File | None = Field(default=None, description="who signed the brokers' certificates; None: the system's")
+    certificate: File | None = Field(default=None, description="our own, in PEM, for brokers that ask for one")
+    key: File | None = Field(default=None, description="of our certificate; nobody else may read it")
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("'certificate' and 'key' belong together; give both or none")
+        return self
+
+
+class UplinkOptions(CertificateOptions):
     """Where events go: to one of several brokers in order of preference, or to a webhook, or into files."""
 
     brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(
@@ -83,9 +97,6 @@ class UplinkOptions(Options):
     username: str = ""
     password: Secret | None = None
     password_file: File | None = Field(default=None, description="the older way to write password: {file: …}")
-    ca_file: File | None = Field(default=None, description="who signed the brokers' certificates; None: the system's")
-    certificate: File | None = Field(default=None, description="our own, in PEM, for brokers that ask for one")
-    key: File | None = Field(default=None, description="of our certificate; nobody else may read it")
     keepalive: Duration = Field(default=10.0, ge=1, le=65535)
     patience: Duration = Field(default=10.0, ge=1, le=60, description="how long a broker may take to take us in")
     prefer_again: Duration = Field(
@@ -105,8 +116,6 @@ class UplinkOptions(Options):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.certificate is None) is not (self.key is None):
-            raise ValueError("'certificate' and 'key' belong together; give both or none")
         if sum(map(bool, (self.brokers, self.webhook, self.file))) != 1:
             raise ValueError("give one of 'brokers', 'webhook' and 'file'; the journal is sent once")
         if self.preset and self.mapping:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from agent.uplink.options import UplinkOptions, is_encrypted
+from agent.uplink.options import CertificateOptions, UplinkOptions, is_encrypted
 
 _CLOCK = "or this PC's clock is wrong"
 _HUNG_UP = "it hung up on TLS; is that the port with TLS, and does it take our certificate (or ask for one)?"
@@ -63,7 +63,7 @@ def papers(options: UplinkOptions, end: str, now: datetime) -> Papers:
     return Papers(found, file.read_text(encoding="utf-8").strip() if file is not None else None)
 
 
-def context(options: UplinkOptions, now: datetime) -> ssl.SSLContext:
+def context(options: CertificateOptions, now: datetime) -> ssl.SSLContext:
     """Return what TLS needs. Raises ValueError that says which file is wrong, and how; ``now`` is UTC."""
     try:
         made = ssl.create_default_context(cafile=options.ca_file)

@@ -105,6 +105,7 @@ async def test_a_broker_that_is_away_or_refuses_stops_neither_the_agent_nor_its_
 
 async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
+    key.chmod(0o600)
     folder, port = tmp_path / "broker", free_port()
     folder.mkdir()
     tls = (f"cafile {cert}", f"certfile {cert}", f"keyfile {key}", "require_certificate true")
@@ -118,6 +119,17 @@ async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificat
             await until(lambda: host.heard("NDEATH"))
     finally:
         server.kill()
+
+
+async def test_a_key_that_everybody_can_read_is_not_used(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    cert, key = certificate
+    key.chmod(0o644)
+    own = f"ca_file: {cert}, certificate: {cert}, key: {key}".replace(", ", "\n  ")
+    async with running(tmp_path / "site", [f"mqtts://127.0.0.1:{free_port()}"], own) as agent:
+        status = agent.gateway.status
+        await until(
+            lambda: (row := status()["sparkplug"]) is not None and "everybody can read the key" in row["reason"]
+        )
 
 
 def test_the_number_of_the_connection_goes_on_over_restarts_and_over_a_damaged_file(tmp_path: Path) -> None:
