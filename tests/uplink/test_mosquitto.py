@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.core.model import Lane
 from tests.fakes import until
-from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 from tests.uplink.conftest import Gateway, until_empty
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("fast_backoff")]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    server = mosquitto(folder)
-    server.start()
-    yield server
-    server.kill()
 
 
 def assert_in_order(centre: Subscriber) -> None:

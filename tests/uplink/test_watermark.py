@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.publish as publish
@@ -16,23 +15,12 @@ from agent.core.clock import SystemClock
 from agent.core.model import Lane
 from agent.journal import Journal
 from tests.fakes import until
-from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 from tests.uplink.conftest import WHO, Gateway, until_empty
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("fast_backoff")]
 ACK = "plant/works/gw/ack"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    server = mosquitto(folder)
-    server.start()
-    yield server
-    server.kill()
 
 
 def confirming(folder: Path, port: int, **options: object) -> Gateway:
