@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class Composed:
-    """Events that are ready to be written: ``size`` bytes. ``seq``, ``hash`` and ``last`` (by lane) are the last one's."""
+    """Events that are ready to be written. ``seq``, ``hash`` and ``last`` (by lane) are those of the last one."""
 
     seq: int
     hash: str
@@ -45,6 +45,7 @@ class Composed:
     entries: list[Entry] = field(default_factory=list)
     rows: list[Columns] = field(default_factory=list)
     size: int = 0
+    """In bytes."""
 
     def after(self) -> Composed:
         """Return the place behind these, with nothing in it."""

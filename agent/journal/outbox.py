@@ -60,11 +60,6 @@ class Marks:
         rows = [(name, mark.last, mark.done, mark.bytes, mark.stored) for name, mark in self.of.items()]
         self._db.executemany("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)", rows)
 
-    def let_go(self) -> None:
-        """Take everything as done: there is nobody to send it to."""
-        for mark in self.of.values():
-            mark.done = mark.last
-
     def finish(self, done: Sequence[tuple[str, int]]) -> None:
         """Take events (lane and number in it) as done, and write that."""
         for name in {lane for lane, _ in done}:
