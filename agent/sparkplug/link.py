@@ -1,6 +1,6 @@
 """One MQTT connection of an edge node: its death as will, nothing left over from a session before.
 
-As in ``agent.uplink.link``: a fresh client for each connection, and paho's callbacks only hand over.
+As of the uplink: a fresh client for each connection, and paho's callbacks only hand over.
 """
 
 from __future__ import annotations
@@ -11,26 +11,22 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.links import tls
+from agent.links.address import host_and_port, is_encrypted
+from agent.links.arrivals import Arrivals, LinkLost
+from agent.links.mqtt import Will, new_client
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.session import Message
-from agent.uplink import tls
-from agent.uplink.options import host_and_port, is_encrypted
 
-CONNECT_LIMIT_S = 10.0
 FAREWELL_LIMIT_S = 1.0
 MOST_HEARD = 1000
 """Messages that wait to be looked at; beyond it new ones are left out, and counted."""
 LONGEST_BODY = 1 << 16
 """In bytes; a command is far shorter."""
-
-
-class LinkLost(Exception):  # noqa: N818 - a state, like NotConnected
-    """The broker is gone; the session is over."""
 
 
 class Heard(NamedTuple):
@@ -57,24 +53,23 @@ class Link:
         """Messages that were handed over and are not on the wire yet."""
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._heard: asyncio.Queue[Heard | None] = asyncio.Queue()
+        self._heard: Arrivals[Heard] = Arrivals(broker)
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._waits: dict[int, asyncio.Future[None]] = {}
-        self._lost = ""
         self._client = self._make_client(client_id, will, papers)
 
     async def open(self, topics: Sequence[str]) -> None:
         """Connect, and subscribe with QoS 1. Raises LinkLost with the reason."""
         host, port = host_and_port(self.broker)
         try:
-            async with asyncio.timeout(CONNECT_LIMIT_S):
+            async with asyncio.timeout(self._options.patience):
                 await asyncio.to_thread(self._connect, host, port)
                 self._client.loop_start()
                 await self._connected
                 _, mid = self._client.subscribe([(topic, 1) for topic in topics])
                 await self._answer(mid)
         except TimeoutError:
-            raise LinkLost(f"{self.broker}: no answer for {CONNECT_LIMIT_S:g} s") from None
+            raise LinkLost(f"{self.broker}: no answer for {self._options.patience:g} s") from None
         except (OSError, ValueError) as error:
             reason = tls.in_words(error) if is_encrypted(self.broker) else str(error)
             raise LinkLost(f"{self.broker}: {reason}") from error
@@ -88,16 +83,7 @@ class Link:
 
     async def heard(self, limit_s: float) -> list[Heard]:
         """Wait up to ``limit_s`` for messages; return all there are. Raises LinkLost."""
-        try:
-            async with asyncio.timeout(limit_s):
-                found = [await self._heard.get()]
-        except TimeoutError:
-            return []
-        while not self._heard.empty():
-            found.append(self._heard.get_nowait())
-        if None in found:
-            raise LinkLost(f"{self.broker}: {self._lost}")
-        return [each for each in found if each is not None]
+        return await self._heard.take(limit_s)
 
     async def close(self, death: Message | None) -> bool:
         """End the connection, with a death first if there is one, and in MQTT 5 with the will as well.
@@ -105,7 +91,7 @@ class Link:
         Tell whether the broker has confirmed the death.
         """
         is_confirmed = False
-        if death is not None and self._connected.done() and not self._lost:
+        if death is not None and self._connected.done() and not self._heard.reason:
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(FAREWELL_LIMIT_S):
                     await self._answer(self._client.publish(death.topic, death.body, qos=1).mid)
@@ -129,26 +115,16 @@ class Link:
 
     async def _answer(self, mid: int | None) -> None:
         """Wait for the broker's answer. Raises OSError when it refuses or is lost."""
-        if mid is None or self._lost:
-            raise ConnectionError(self._lost or "not connected")
+        if mid is None or self._heard.reason:
+            raise ConnectionError(self._heard.reason or "not connected")
         self._waits[mid] = wait = self._loop.create_future()
         await wait
 
     def _make_client(self, client_id: str, will: Message, papers: tls.Papers) -> mqtt.Client:
-        is_5 = self._options.version == 5
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if is_5 else True,
-            protocol=mqtt.MQTTv5 if is_5 else mqtt.MQTTv311,
-            reconnect_on_failure=False,
+        options = self._options
+        client = new_client(
+            self.broker, options, client_id, papers, Will(will.topic, will.body, retain=False), options.version
         )
-        client.connect_timeout = CONNECT_LIMIT_S / 2
-        client.will_set(will.topic, will.body, qos=1, retain=False)
-        if self._options.username:
-            client.username_pw_set(self._options.username, papers.secret)
-        if papers.context is not None:
-            client.tls_set_context(papers.context)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
@@ -178,8 +154,8 @@ class Link:
         self._hand_over(self._set_published, mid)
 
     def _take(self, heard: Heard) -> None:
-        if self._heard.qsize() < MOST_HEARD and len(heard.body) <= LONGEST_BODY:
-            self._heard.put_nowait(heard)
+        if self._heard.waiting < MOST_HEARD and len(heard.body) <= LONGEST_BODY:
+            self._heard.put(heard)
         else:
             self.missed += 1
 
@@ -205,8 +181,7 @@ class Link:
             wait.set_result(None)
 
     def _set_lost(self, reason: str) -> None:
-        self._lost = self._lost or reason
         for wait in (self._connected, *self._waits.values()):
             if not wait.done():
                 wait.set_exception(ConnectionError(reason))
-        self._heard.put_nowait(None)
+        self._heard.lose(reason)

@@ -16,16 +16,17 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.uplink import tls
-from agent.uplink.answers import Answers
-from agent.uplink.link import Ack, LinkLost, Message
+from agent.links import tls
+from agent.links.address import host_and_port, is_encrypted
+from agent.links.arrivals import Arrivals, LinkLost
+from agent.links.mqtt import Will, new_client
+from agent.uplink.link import Ack, Message
 from agent.uplink.mapping import MappingOptions, Outgoing, filled_status
-from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
+from agent.uplink.options import UplinkOptions
 
 log = structlog.get_logger(__name__)
 _MOST_HEARD = 10
@@ -83,7 +84,7 @@ class MqttLink:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._topics = topics
-        self._answers = Answers(broker)
+        self._answers: Arrivals[Ack] = Arrivals(broker)
         self._waiting: deque[tuple[int, Outgoing, Properties | None]] = deque()
         self._unanswered: dict[int, int] = {}
         """By paho's number the one that we gave."""
@@ -155,25 +156,11 @@ class MqttLink:
         await asyncio.to_thread(self._client.loop_stop)
 
     def _make_client(self, client_id: str, papers: tls.Papers) -> mqtt.Client:
-        path = web_path(self.name)
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=mqtt.MQTTv5,
-            transport="tcp" if path is None else "websockets",
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        if path is not None:
-            client.ws_set_options(path)
-        client.connect_timeout = self._options.patience / 2
+        sign = self._sign
+        will = Will(sign.topic, sign.offline, sign.retain)
+        client = new_client(self.name, self._options, client_id, papers, will, manual_ack=True)
         client.max_queued_messages_set(0)
         client.max_inflight_messages_set(1000)
-        client.will_set(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
-        if self._options.username:
-            client.username_pw_set(self._options.username, papers.secret)
-        if papers.context is not None:
-            client.tls_set_context(papers.context)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_publish, client.on_log = self._on_disconnect, self._on_publish, self._on_log
         client.on_message, client.on_subscribe = self._on_message, self._on_subscribe

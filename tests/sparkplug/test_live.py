@@ -103,24 +103,6 @@ async def test_a_broker_that_is_away_or_refuses_stops_neither_the_agent_nor_its_
     assert [loss["reason"] for loss in events(agent, "loss")] == ["the agent stops"]
 
 
-async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    cert, key = certificate
-    key.chmod(0o600)
-    folder, port = tmp_path / "broker", free_port()
-    folder.mkdir()
-    tls = (f"cafile {cert}", f"certfile {cert}", f"keyfile {key}", "require_certificate true")
-    server = mosquitto(folder, f"listener {port} 127.0.0.1", *tls)
-    server.start()
-    own = f"ca_file: {cert}, certificate: {cert}, key: {key}".replace(", ", "\n  ")
-    try:
-        with Host(server.port) as host:
-            async with running(tmp_path / "site", [f"mqtts://127.0.0.1:{port}"], own):
-                await until(lambda: len(host.heard("DBIRTH")) >= 2)
-            await until(lambda: host.heard("NDEATH"))
-    finally:
-        server.kill()
-
-
 async def test_a_key_that_everybody_can_read_is_not_used(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     cert, key = certificate
     key.chmod(0o644)
