@@ -23,6 +23,7 @@ _LIMIT_S = 300.0
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even while an alarm of this camera is active")]
+Older = Annotated[bool, typer.Option("--older", help="even if a newer one has worked here; --note says why")]
 
 
 @app.command("list")
@@ -64,11 +65,15 @@ def activate(
     operator: Who = "",
     note: Note = "",
     force: Force = False,
+    older: Annotated[
+        bool, typer.Option("--older", help="even if a newer one has worked here; say why by --note")
+    ] = False,
     socket: Socket = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a camera go on with another model, on probation; refused, it changes nothing."""
-    _act("activate", as_json, socket, model=_named(model), camera=camera, force=force, **acting(operator, note))
+    wanted = {"model": _named(model), "camera": camera, "force": force, "older": older}
+    _act("activate", as_json, socket, **wanted, **acting(operator, note))
 
 
 @app.command()

@@ -230,6 +230,8 @@ def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
     assert code == 0 and "gate runs ppe/1.0.1 (activated)" in text
     code, text = anshao("models", "activate", "bad", "--camera", "gate")
     assert code == 1 and "rejected, nothing was changed: it is bad" in text
+    assert anshao("models", "activate", "old", "--camera", "gate", "--older")[0] == 1
+    assert anshao("models", "activate", "old", "--camera", "gate", "--older", "--note", "why")[0] == 0
     assert anshao("models", "activate", "ppe/1.0.1", "--camera", "gatee")[0] == 1
     code, text = anshao("models", "rollback", "--camera", "gate")
     assert code == 0 and "gate runs the model of site.yaml (rolled-back)" in text
