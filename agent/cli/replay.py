@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 import time
@@ -14,6 +13,7 @@ from agent.app.backtest.occurrences import Occurrences
 from agent.app.backtest.player import Player
 from agent.app.backtest.report import Backtest
 from agent.app.plan import Plan, load_plan, written_rules
+from agent.cli.printing import lines, tell
 from agent.core.errors import ConfigError
 from agent.core.model import Change
 from agent.core.recording import NotARecording, Recording
@@ -43,7 +43,7 @@ def replay(
     except (NotARecording, OSError, sqlite3.Error, ValueError) as error:
         sys.stderr.write(f"anshao: {error}\n")
         return 1
-    print(json.dumps(result.plain(), indent=1, ensure_ascii=False) if as_json else "\n".join(result.lines()))
+    tell(result.plain(), as_json, lambda _: lines(result.lines()))
     return int(fail and result.differs())
 
 
