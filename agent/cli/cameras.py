@@ -49,14 +49,13 @@ def accept(
 
 
 def _health(camera: str, points: list[dict[str, Any]]) -> dict[str, Any]:
+    from models.options import COUNTERS  # pydantic takes its time: not for every command
+    from models.trust.faults import PictureFault
+
     own = {row["id"].partition(".")[2]: row for row in points if row["id"].startswith(f"{camera}.")}
-    faults = [name for name in _FAULTS if own.get(name, {}).get("value") is True]
-    numbers = {name: own[name]["value"] for name in _NUMBERS if name in own}
+    faults = [str(name) for name in PictureFault if own.get(name, {}).get("value") is True]
+    numbers = {name: own[name]["value"] for name in ("fps", *COUNTERS) if name in own}
     return {**numbers, "ok": own["camera_ok"]["value"], "faults": faults, "reason": own["camera_ok"]["reason"] or ""}
-
-
-_NUMBERS = ("fps", "received", "replaced", "inferred", "gated", "skipped")
-_FAULTS = ("black", "covered", "blurred", "frozen", "moved", "dark", "slow")
 
 
 def register(main: typer.Typer) -> None:

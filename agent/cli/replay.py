@@ -51,7 +51,7 @@ def _compare(
     path: Path, new: Sequence[Path], site: Path | None, against: Sequence[str], state: Path | None
 ) -> Backtest:
     recording = Recording(path)
-    plan = load_plan(site) if site is not None else None
+    plan = load_plan(site, state) if site is not None else None
     names = tuple(against) or ((SITE,) if plan is not None else ())
     if plan is None and names and names[0] in (JOURNAL, SITE):
         raise ValueError(f"--against {names[0]} needs --site")
@@ -62,8 +62,8 @@ def _compare(
     ]
     took_s = _play(recording, [each for each in (rules, old) if each is not None], heard, plan)
     if names == (JOURNAL,) and plan is not None:
-        folder = state or plan.site.gateway.state
-        heard.append(sets.journalled(folder / "journal.db", recording.head, recording.end_s, _own(plan)))
+        journal = plan.site.gateway.state / "journal.db"
+        heard.append(sets.journalled(journal, recording.head, recording.end_s, _own(plan)))
     tolerance_s = _JOURNAL_TOLERANCE_S if names == (JOURNAL,) else 0.001
     before = heard[1] if len(heard) > 1 else None
     lacking = sets.not_judged(rules, recording.head)
