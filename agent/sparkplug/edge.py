@@ -18,6 +18,7 @@ from agent.links import tls
 from agent.links.arrivals import LinkLost
 from agent.sparkplug.bdseq import Connections
 from agent.sparkplug.commands import Commands, rebirths
+from agent.sparkplug.kept import Kept
 from agent.sparkplug.link import Heard, Link
 from agent.sparkplug.node import Node
 from agent.sparkplug.options import SparkplugOptions
@@ -72,13 +73,14 @@ class Edge:
         node: Node,
         commands: Commands,
         connections: Connections,
+        kept: Kept,
         record: Callable[[EventDraft], None],
         clock: Clock,
     ) -> None:
         self.status = EdgeStatus(False, clock.now().utc)
         self.commands = commands
         self._options, self._names, self._node, self._connections = options, names, node, connections
-        self._record, self._clock = record, clock
+        self._kept, self._record, self._clock = kept, record, clock
         self._client_id = options.client_id or f"anshao-{names.node}-sparkplug"
         self._scout = Scout(options.brokers, options.prefer_again, options.patience)
         self._better = ""
@@ -91,6 +93,7 @@ class Edge:
         """Connect and tell until cancelled."""
         waits, brokers, place = delays(0.5, LONGEST_WAIT_S), self._options.brokers, 0
         try:
+            await self._recall()
             await self._rest(START_S)
             while True:
                 self._better = ""
@@ -101,8 +104,18 @@ class Edge:
                 if not place and not self._better:
                     await self._rest(next(waits))
         finally:
-            self._node.history.give_up()
+            self._node.lost(self._now())  # what came since the last look is kept, too
+            if not await self._kept.end(self._node.history, self._now()):
+                self._node.history.give_up()
             self._tell_loss("the agent stops")
+
+    async def _recall(self) -> None:
+        samples, damaged = await self._kept.load(self._now())
+        self._node.recall(samples)
+        if damaged:
+            reason = f"what was kept before the restart is damaged in {damaged} place(s): as many changes, or more"
+            data = {"scope": "sparkplug", "count": damaged, "reason": reason}
+            self._record(EventDraft("loss", Lane.STATE, "sparkplug", data, self._now()))
 
     async def _rest(self, seconds: float) -> None:
         until_s = self._now().mono_s + seconds
@@ -117,6 +130,7 @@ class Edge:
         while self._node.is_behind:
             await asyncio.sleep(0)
             list(self._node.look(now))
+        await self._kept.look(self._node.history, now)
         self.status = replace(self.status, kept=self._node.history.count)
         if now.mono_s - self._told_loss_s > LOSS_EVERY_S:
             self._tell_loss("nobody could be told")
@@ -211,6 +225,7 @@ class Edge:
             if not self.status.online:
                 self._online(link.broker)
             self.status = replace(self.status, sent=self.status.sent + count, kept=self._node.history.count)
+            await self._kept.look(self._node.history, now)
             for heard in await link.heard(0.0 if count and self._node.is_behind else TICK_S):
                 self._hears(heard, host)
             if not host.is_online:
