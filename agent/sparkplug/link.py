@@ -1,6 +1,6 @@
 """One MQTT connection of an edge node: its death as will, nothing left over from a session before.
 
-As of the uplink: a fresh client for each connection, and paho's callbacks only hand over.
+paho's callbacks come in the event loop, and only note what they are told; see ``agent.links.driven``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.links import tls
-from agent.links.address import host_and_port, is_encrypted
 from agent.links.arrivals import Arrivals, LinkLost
-from agent.links.mqtt import Will, new_client
+from agent.links.mqtt import Connection, Will, new_client
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.session import Message
 
@@ -40,46 +39,46 @@ class Heard(NamedTuple):
 class Link:
     """A connection to one broker. Not used again once it is lost.
 
-    ``has_asked`` tells that a CONNECT may have been sent. ``missed`` counts messages that were left out.
+    ``missed`` counts messages that were left out.
     """
 
     def __init__(
         self, broker: str, options: SparkplugOptions, client_id: str, will: Message, papers: tls.Papers
     ) -> None:
         self.broker = broker
-        self.has_asked = False
         self.missed = 0
         self.unsent = 0
         """Messages that were handed over and are not on the wire yet."""
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._heard: Arrivals[Heard] = Arrivals(broker)
-        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._is_open = False
         self._waits: dict[int, asyncio.Future[None]] = {}
         self._client = self._make_client(client_id, will, papers)
+        self._connection = Connection(broker, options, self._client, self._set_lost)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a CONNECT may have been sent."""
+        return self._connection.has_asked
 
     async def open(self, topics: Sequence[str]) -> None:
         """Connect, and subscribe with QoS 1. Raises LinkLost with the reason."""
-        host, port = host_and_port(self.broker)
-        try:
-            async with asyncio.timeout(self._options.patience):
-                await asyncio.to_thread(self._connect, host, port)
-                self._client.loop_start()
-                await self._connected
-                _, mid = self._client.subscribe([(topic, 1) for topic in topics])
-                await self._answer(mid)
-        except TimeoutError:
-            raise LinkLost(f"{self.broker}: no answer for {self._options.patience:g} s") from None
-        except (OSError, ValueError) as error:
-            reason = tls.in_words(error) if is_encrypted(self.broker) else str(error)
-            raise LinkLost(f"{self.broker}: {reason}") from error
+        properties = None
+        if self._options.version == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        async with self._connection.opening(properties):
+            self._is_open = True
+            _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+            await self._answer(mid)
 
     def publish(self, message: Message) -> None:
         """Send one message, with QoS 0. Raises LinkLost."""
+        self.unsent += 1
         info = self._client.publish(message.topic, message.body)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise LinkLost(f"{self.broker}: {mqtt.error_string(info.rc)}")
-        self.unsent += 1
 
     async def heard(self, limit_s: float) -> list[Heard]:
         """Wait up to ``limit_s`` for messages; return all there are. Raises LinkLost."""
@@ -91,27 +90,14 @@ class Link:
         Tell whether the broker has confirmed the death.
         """
         is_confirmed = False
-        if death is not None and self._connected.done() and not self._heard.reason:
+        if death is not None and self._is_open and not self._heard.reason:
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(FAREWELL_LIMIT_S):
                     await self._answer(self._client.publish(death.topic, death.body, qos=1).mid)
                     is_confirmed = True
-        if self._options.version == 5:
-            self._client.disconnect(reasoncode=ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
-        else:
-            self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        is_5 = self._options.version == 5
+        self._connection.close(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message") if is_5 else None)
         return is_confirmed
-
-    def _connect(self, host: str, port: int) -> None:
-        keepalive = int(self._options.keepalive)
-        if self._options.version != 5:
-            self._client.connect(host, port, keepalive=keepalive)
-        else:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = 0
-            self._client.connect(host, port, keepalive=keepalive, clean_start=True, properties=properties)
-        self.has_asked = True
 
     async def _answer(self, mid: int | None) -> None:
         """Wait for the broker's answer. Raises OSError when it refuses or is lost."""
@@ -125,49 +111,21 @@ class Link:
         client = new_client(
             self.broker, options, client_id, papers, Will(will.topic, will.body, retain=False), options.version
         )
-        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
-        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
-        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
+        client.on_message, client.on_publish = self._on_message, self._on_publish
+        client.on_subscribe = self._on_subscribe
         return client
 
-    def _hand_over(self, callback: Any, *args: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *args)
-
-    def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_connected, code)
-
-    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
-        self._hand_over(self._set_lost, "connection failed")
-
-    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_lost, f"disconnected ({code})")
-
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._hand_over(self._take, Heard(message.topic, bytes(message.payload), message.retain))
-
-    def _on_subscribe(self, _client: mqtt.Client, _data: Any, mid: int, codes: list[ReasonCode], _props: Any) -> None:
-        refused = next((code for code in codes if code.is_failure), None)
-        self._hand_over(self._set_answered, mid, f"no subscription: {refused}" if refused is not None else "")
-
-    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_published, mid)
-
-    def _take(self, heard: Heard) -> None:
-        if self._heard.waiting < MOST_HEARD and len(heard.body) <= LONGEST_BODY:
-            self._heard.put(heard)
+        if self._heard.waiting < MOST_HEARD and len(message.payload) <= LONGEST_BODY:
+            self._heard.put(Heard(message.topic, bytes(message.payload), message.retain))
         else:
             self.missed += 1
 
-    def _set_connected(self, code: ReasonCode) -> None:
-        if self._connected.done():
-            return
-        if code.is_failure:
-            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}"))
-        else:
-            self._connected.set_result(None)
+    def _on_subscribe(self, _client: mqtt.Client, _data: Any, mid: int, codes: list[ReasonCode], _props: Any) -> None:
+        refused = next((code for code in codes if code.is_failure), None)
+        self._set_answered(mid, f"no subscription: {refused}" if refused is not None else "")
 
-    def _set_published(self, mid: int) -> None:
+    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _code: ReasonCode, _props: Any) -> None:
         self.unsent = max(0, self.unsent - 1)
         self._set_answered(mid, "")
 
@@ -181,7 +139,7 @@ class Link:
             wait.set_result(None)
 
     def _set_lost(self, reason: str) -> None:
-        for wait in (self._connected, *self._waits.values()):
+        for wait in self._waits.values():
             if not wait.done():
                 wait.set_exception(ConnectionError(reason))
         self._heard.lose(reason)
