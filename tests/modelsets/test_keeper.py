@@ -98,7 +98,8 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
         assert sets.row()["cameras"][0]["probation_s"] is not None
         await plant.until(lambda: "confirmed" in plant.actions())
         row = sets.row()["cameras"][0]
-    assert (row["name"], row["version"], row["provider"], row["precision"]) == ("ppe", "1.0.1", "cpu", "fp32")
+    assert (row["name"], row["version"], row["provider"]) == ("ppe", "1.0.1", "cpu")
+    assert row["precision"] in ("fp32", "int8"), "whichever was faster when it was rehearsed"
     assert row["since"] == plant.store.current().of("gate").since and row["last"]["action"] == "confirmed"
     facts = [sample.evidence for sample in plant.samples if sample.point == "gate.no_helmet"]
     assert facts[-1] == f"model:ppe/1.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
@@ -106,6 +107,7 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
     assert plant.actions() == ["staged", "activated", "confirmed"]
     assert all(len(event["sha256"]) == 64 for event in plant.events[1:])
     assert plant.samples and {sample.reason for sample in plant.samples if sample.value is None} == set()
+    assert ModelStore(plant.store.folder).newest.of("ppe") == "1.0.1"
     again = Plant(camera(), plant.store)
     await again.sets().prepare()
     assert again.driver.bundle == plant.store.path("ppe/1.0.1")
