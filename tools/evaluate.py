@@ -25,9 +25,9 @@ from models.bundle import Belief, Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED
 from models.vocabulary import Gear, Thing
-from tools.footage import Watched, clip, empty_parts, empty_scenes, read, still, watch
-from tools.labels import Half, Labelled, held_out
-from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour
+from tools.footage import Watched, bare_parts, clip, empty_parts, empty_scenes, read, still, watch
+from tools.labels import SETS, Half, Labelled, held_out, of_anybody
+from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour, share
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
 BELIEF_SCORES, BELIEF_BELOWS = (0.25, 0.3, 0.35, 0.4), (0.02, 0.03, 0.05, 0.1, 0.2)
@@ -160,6 +160,22 @@ def _by_belief(cases: Sequence[Case], at: Thresholds) -> Table:
     return table
 
 
+def parts(data: Path, half: Half, at: Thresholds, vision: Vision) -> Table:
+    """Return what one look sees on parts of held-out pictures where nobody is: the backgrounds of real sites."""
+    table = Table(
+        "parts", "with somebody", "called missing", title="Parts of css pictures without anybody, one look each"
+    )
+    somebody, missing = [], []
+    for case in (case for case in held_out(data) if case.half is half):
+        anybody = of_anybody(case.picture, SETS[case.source])
+        shown = list(bare_parts(read(case.picture), anybody)) if anybody is not None else []
+        seen = [[sight for sight in sights(part, vision) if at.takes(sight)] for part in shown]
+        somebody.append((sum(bool(found) for found in seen), len(seen)))
+        missing.append((sum(any(at.misses(sight) for sight in found) for found in seen), len(seen)))
+    table.add_row(str(share(missing).whole), str(share(somebody)), str(share(missing)))
+    return table
+
+
 def emptiness(data: Path | None, folders: Sequence[Path], vision: Vision) -> list[Table]:
     """Return what a camera would report, with votes, of scenes that show nobody."""
     clips = [watch("empty.mp4", clip(FOOTAGE / "empty.mp4"), vision)]
@@ -230,6 +246,8 @@ def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list
     if options.choose:
         return chosen(options.data, thresholds(bundle), vision)
     tables = report(options.data, bundle, vision) if options.data else []
+    if options.data:
+        tables.append(parts(options.data, Half.REPORT, thresholds(bundle), vision))
     return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
 
 

@@ -62,6 +62,10 @@ class Thresholds:
             for gear, belief in self.believes.items()
         )
 
+    def misses(self, sight: Sight) -> bool:
+        """Tell whether something is called missing on it."""
+        return any(share < self.missing[gear] for gear, share in sight.shares.items())
+
 
 class Figure(StrEnum):
     """What a mark counts for; each is a share."""
@@ -178,10 +182,10 @@ def marks(case: Case, at: Thresholds) -> Iterator[Mark]:
     for sight in seen:
         nobody = all(iou(sight.box, truth.box) < NOBODY_IOU for truth in case.truths)
         yield Mark(Figure.NOBODY, nobody, case.source, band_of(sight.box))
-        if _misses(sight, at):
+        if at.misses(sight):
             yield Mark(Figure.STRAY, nobody, case.source, band_of(sight.box))
     if not case.truths:
-        yield Mark(Figure.EMPTY, any(_misses(sight, at) for sight in seen), case.source)
+        yield Mark(Figure.EMPTY, any(at.misses(sight) for sight in seen), case.source)
 
 
 def _judged(blank: Mark, worn: bool, sight: Sight | None, at: Thresholds) -> Iterator[Mark]:
@@ -202,10 +206,6 @@ def _judged(blank: Mark, worn: bool, sight: Sight | None, at: Thresholds) -> Ite
         hits[Figure.PRECISION] = not worn
     for figure, hit in hits.items():
         yield replace(blank, figure=figure, hit=hit)
-
-
-def _misses(sight: Sight, at: Thresholds) -> bool:
-    return any(share < at.missing[gear] for gear, share in sight.shares.items())
 
 
 class Sheet:
