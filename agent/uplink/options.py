@@ -111,6 +111,9 @@ class UplinkOptions(CertificateOptions):
     watermark: bool = Field(
         default=False, description="the centre says what it has stored, and what it has not is kept and sent on demand"
     )
+    confirm_within: Duration = Field(
+        default=600.0, ge=10, description="with 'watermark': events that wait longer for the centre are an alarm"
+    )
 
     commands: CommandOptions | None = Field(default=None, description="commands from above; without it none is heard")
 
@@ -124,6 +127,8 @@ class UplinkOptions(CertificateOptions):
             raise ValueError("'preset' and 'mapping' say what goes to a broker; leave them out, or give 'brokers'")
         if not self.brokers and (self.watermark or self.commands):
             raise ValueError("'watermark' and 'commands' come from a broker; leave them out, or give 'brokers'")
+        if "confirm_within" in self.model_fields_set and not self.watermark:
+            raise ValueError("'confirm_within' is for a centre that confirms; add 'watermark: true', or leave it out")
         if (self.certificate or self.ca_file) and not any(map(is_encrypted, self.ends)):
             raise ValueError(f"{self.ends[0]} is not encrypted, so certificates are of no use; {_SECURE}")
         return self
