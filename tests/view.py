@@ -14,11 +14,12 @@ from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
+from agent.core.hazard import Handling
 from agent.core.model import Operator
 from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
 from agent.kpi import Answers, Figures
-from agent.reports import RemovalRow
+from agent.reports import HazardRow, RemovalRow
 
 NOW = datetime.now(UTC).isoformat()
 
@@ -31,8 +32,8 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
         "acknowledged_at": None, "acknowledged_by": "", "note": "", "occurrence": "o", "count": 1, "consequence": {},
         "response": {"en": "Leave the room", "zh": "撤离"}, "post": "operator", "zone": "room", "inputs": ["room.gas"],
         "rule": id_, "group": "", "parents": [], "labels": {}, "first_out": False, "chattering": False,
-        "off_delay_s": 10.0, "muted": False, "unknown": [], "escalation": None, "shelved": None, "suppressed": None,
-        "out_of_service": None, "longest_shelf_s": {"P1": 0.0, "P2": 1800.0}.get(priority, 28800.0),
+        "off_delay_s": 10.0, "muted": False, "unknown": [], "escalation": None, "hazard": None, "shelved": None,
+        "suppressed": None, "out_of_service": None, "longest_shelf_s": {"P1": 0.0, "P2": 1800.0}.get(priority, 28800.0),
         "ack_needs_reason": priority in ("P1", "P2"),
     }  # fmt: skip
     return {**row, **more}  # type: ignore[typeddict-item]
@@ -40,6 +41,14 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
 
 def removal_of(reason: str, by: str, until: str | None = None, second: str = "") -> RemovalRow:
     return {"reason": reason, "by": by, "via": "hmi", "second": second, "since": NOW, "until": until}
+
+
+def hazard_of(status: Handling, responsible: str) -> HazardRow:
+    return {
+        "hazard": "YH-31", "status": status, "level": "major", "measures": "", "responsible": responsible,
+        "deadline": "2026-01-12", "supervised": True, "reason": "", "occurrence_id": "o", "recurs": True,
+        "by": "Zhao", "via": "mqtt", "at": NOW,
+    }  # fmt: skip
 
 
 def figures(raised: int) -> Figures:

@@ -10,6 +10,7 @@ import structlog
 from agent.app.gateway import Gateway
 from agent.app.parts import Parts
 from agent.commands import Desk
+from agent.core.hazard import Hazard
 from agent.core.model import Alarm, AlarmDefinition, Lane, Operator
 from agent.evidence import Evidence
 from agent.version import VERSION
@@ -58,6 +59,10 @@ class Remote:
     def send(self, evidence: str) -> int:
         """Send a file of evidence."""
         return self._evidence.send(evidence)
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        """Keep what the centre says of an alarm's hazard."""
+        return self._parts.pipeline.tell_hazard(alarm, hazard, operator)
 
     def revisions(self) -> dict[str, str]:
         """Return what runs."""

@@ -98,8 +98,18 @@ def flags_of(row: dict[str, Any]) -> list[str]:
     words = {"silenced": "silenced", "first_out": "FIRST OUT", "chattering": "chatters", "muted": "in the flood"}
     found = [word for flag, word in words.items() if row[flag]]
     found += [f"degraded: {'; '.join(row['unknown'])}"] if row["degraded"] else []
+    found += [_hazard(row["hazard"])] if row["hazard"] else []
     step = row["escalation"]
     return found + ([f"escalated to {step['post']}, {step['step']} of {step['of']}"] if step and step["step"] else [])
+
+
+def _hazard(told: dict[str, Any]) -> str:
+    """Return how far the centre is with a hazard; its words must not command the terminal."""
+    words = [f"hazard {told['hazard']}: {told['status'].replace('_', ' ')}", told["reason"]]
+    words += ["major" if told["level"] == "major" else "", "supervised" if told["supervised"] else ""]
+    words += [told["responsible"], f"until {told['deadline']}" if told["deadline"] else ""]
+    words += ["RECURS" if told["recurs"] else ""]
+    return value(", ".join(filter(None, words)))
 
 
 def event(found: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from agent.commands.options import CommandOptions, RoleOptions
 from agent.commands.request import ARGUMENTS, Command, Rejected, Request, in_words, read, sign
 from agent.core.errors import NotAllowed
+from agent.core.hazard import Hazard
 from agent.core.model import Alarm, AlarmDefinition, EventDraft, Lane, Operator, Priority
 from agent.core.ports import Clock, Recorder
 from agent.policy import CLOCK_SET
@@ -54,6 +55,9 @@ class Acting(Protocol):
 
     def send(self, evidence: str) -> int:
         """Send a file of evidence; return in how many parts."""
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        """Keep what is said of an alarm's hazard; return whether the alarm was raised again since."""
 
     def revisions(self) -> dict[str, str]:
         """Return what runs."""
@@ -221,6 +225,10 @@ class Desk:
     def _revision(self, _operator: Operator) -> dict[str, Any]:
         return {**self._acting.revisions()}
 
+    def _hazard(self, operator: Operator, alarm: str, hazard: str, **told: Any) -> dict[str, Any]:
+        kept = Hazard(hazard, at=self._clock.now().utc, by=operator.name, via=operator.via, **told)
+        return {"recurs": self._acting.tell_hazard(alarm, kept, operator)}
+
 
 _DO: Mapping[Command, Callable[..., dict[str, Any]]] = {
     Command.ACKNOWLEDGE: Desk._acknowledge,
@@ -231,6 +239,7 @@ _DO: Mapping[Command, Callable[..., dict[str, Any]]] = {
     Command.CLIP: Desk._clip,
     Command.EVIDENCE: Desk._evidence,
     Command.REVISION: Desk._revision,
+    Command.HAZARD: Desk._hazard,
 }
 
 

@@ -11,7 +11,7 @@ from agent.commands.request import Command
 from agent.core.model import Action, AlarmState, Level, Quality, Value
 from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
-from agent.reports import EscalationRow, RemovalRow
+from agent.reports import EscalationRow, HazardRow, RemovalRow
 
 __all__ = ["Report"]
 _Result = Literal["done", "refused"]
@@ -77,6 +77,7 @@ class AlarmTransition(TypedDict):
     shelved: RemovalRow | None
     suppressed: RemovalRow | None
     out_of_service: RemovalRow | None
+    hazard: HazardRow | None
     silenced: bool
     count: int
     evaluation: Literal["ok", "degraded"]

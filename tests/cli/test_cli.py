@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from agent.api import serve
 from agent.cli.main import app
-from tests.view import FakeView
+from agent.core.hazard import Handling
+from tests.view import FakeView, hazard_of
 
 
 @pytest.fixture
@@ -141,6 +142,16 @@ def test_alarms_tell_what_is_special(view: FakeView) -> None:
     text = " ".join(anshao("alarms")[1].split())
     for words in ("FIRST OUT", "connection", "escalated to shift"):
         assert words in text
+
+
+def test_alarms_tell_how_far_a_hazard_is(view: FakeView) -> None:
+    assert anshao("alarms", "--hazards")[1].strip() == "no alarms"
+    view.rows[0]["hazard"] = hazard_of(Handling.AWAITING_ACCEPTANCE, "Wang\x1b[2J")
+    text = anshao("alarms", "--hazards")[1]
+    assert view.rows[0]["id"] in text and view.rows[1]["id"] not in text and "\x1b" not in text
+    words = " ".join(text.split())
+    for each in ("hazard YH-31:", "awaiting", "supervised", "RECURS"):
+        assert each in words
 
 
 def test_test_outputs(view: FakeView) -> None:

@@ -16,9 +16,11 @@ from agent.commands.desk import _MOST_REFUSALS
 from agent.commands.request import read, sign
 from agent.core.clock import ManualClock
 from agent.core.errors import NotAllowed
+from agent.core.hazard import Hazard
 from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, Priority
 from tests.fakes import FakeRecorder
 
+HAZARD = {"alarm": "gas", "occurrence": "o1", "hazard": "YH-31", "status": "rectifying", "deadline": "2026-01-12"}
 KEY = "correct horse battery staple"
 
 
@@ -66,6 +68,10 @@ class Plant:
         self.done.append(("send", evidence))
         return 3
 
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        self.done.append(("hazard", self.alarms[alarm].id, hazard.status, hazard.by, hazard.occurrence))
+        return False
+
     def revisions(self) -> dict[str, str]:
         return {"software": "1", "config": "2", "rules": "3"}
 
@@ -78,7 +84,9 @@ class Rig:
         (folder / "key").write_text(KEY)
         (folder / "key").chmod(0o600)
         roles = {
-            "dispatcher": {"may": ["acknowledge", "silence", "shelve", "unshelve", "snapshot", "evidence", "revision"]},
+            "dispatcher": {
+                "may": ["acknowledge", "silence", "shelve", "unshelve", "snapshot", "evidence", "revision", "hazard"]
+            },
             "viewer": {"may": ["revision"]},
             "signed": {"may": ["silence"], "key": {"file": folder / "key"}},
         }
@@ -120,6 +128,7 @@ def rig(tmp_path: Path) -> Rig:
         ("unshelve", {"alarm": "level"}, {"unshelved": True}),
         ("snapshot", {"camera": "gate"}, {"evidence": "1.gate/snapshot"}),
         ("evidence", {"evidence": "1.gate/clip"}, {"parts": 3}),
+        ("hazard", HAZARD, {"recurs": False}),
         ("revision", {}, {"software": "1", "config": "2", "rules": "3"}),
     ],
 )
@@ -209,6 +218,9 @@ async def test_what_is_too_old_too_long_or_of_an_unknown_time_is_refused(rig: Ri
         ({"command": "reboot"}, "command: Input should be 'acknowledge'"),
         ({"command": "acknowledge", "arguments": {"alarm": "gas"}, "note": ""}, "needs a reason"),
         ({"command": "snapshot", "arguments": {"camera": "moon"}}, "there is no 'moon'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "status": "rejected"}}, "rejected needs a 'reason'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "status": "done"}}, "status: Input should be 'registered'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "alarm": "gsa"}}, "there is no 'gsa'"),
         ({"operator": ""}, "operator: String should have at least 1 character"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,6 +22,7 @@ from agent.app.rulesets.store import RuleStore
 from agent.app.wiring import Agent
 from agent.core.clock import ManualClock, SystemClock
 from agent.core.errors import NotConnected
+from agent.core.hazard import Handling, Hazard
 from agent.core.model import EventDraft, Operator, Priority
 from agent.coverage import Span
 from agent.evidence.events import gone_events
@@ -111,6 +112,8 @@ async def of_an_agent(folder: Path) -> list[dict[str, Any]]:
     task = asyncio.create_task(agent.run(stop))
     gateway, engine = agent.gateway, agent.pipeline.engine
     await until(lambda: {"gas.H", "level.H"} <= set(engine.standing), limit_s=10.0)
+    hazard = Hazard("YH-1", Handling.ASSIGNED, "o", agent.clock.now().utc, "Zhao", "mqtt", deadline=date(2026, 1, 12))
+    agent.pipeline.tell_hazard("gas.H", hazard, LI)
     gateway.silence(None, LI)
     gateway.operations.shelve("level.H", 60.0, LI)
     gateway.operations.take_out("gas.H", "Wang Fang", LI)

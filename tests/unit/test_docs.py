@@ -101,6 +101,9 @@ async def test_the_command_of_commands_md_is_one_and_its_answer_has_that_form() 
     roles = {"roles": {"another": {"may": list(Command)}}}
     desk = Desk("hall-3", CommandOptions.model_validate(roles), cast(Acting, None), FakeRecorder(), ManualClock())
     assert set(json.loads(await desk.take(sample.encode(), "mqtt"))) == set(json.loads(answer))
+    (arguments,) = map(json.loads, samples("docs/commands.md", "json arguments"))
+    assert set(arguments) == set(Command)
+    assert all(ARGUMENTS[Command(name)].model_validate(found) for name, found in arguments.items())
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     assert {f"`{command}`" for command in Command} <= set(re.findall(r"`[a-z]+`", text)) and b"signature" not in signed
 
