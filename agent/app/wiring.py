@@ -20,6 +20,7 @@ from agent.app.commands import Remote, recall
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
 from agent.app.modelsets import ModelSets, ModelStore
+from agent.app.offering import offers
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
@@ -110,13 +111,14 @@ class Agent:
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health, self.edge)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
         cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
-        self.models = ModelSets(
-            cameras, ModelStore(state / "models", Signers(site.models.trusted_keys)), self.pipeline, self.journal, clock
-        )
+        signers = Signers(site.models.trusted_keys)
+        store_ = ModelStore(state / "models", signers)
+        self.models = ModelSets(cameras, store_, self.pipeline, self.journal, clock)
+        self.offers = offers(site, self.models, store_, signers, self.journal, clock)
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
         self._parts = parts
         if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
-            remote = Remote(self.gateway, parts, self.evidence)
+            remote = Remote(self.gateway, parts, self.evidence, self.offers)
             self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
@@ -138,6 +140,8 @@ class Agent:
             await self._restore()
             self.gateway.operations.prepare()
             await self.models.prepare()
+            if self.offers is not None:
+                await self.offers.load()
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(serve(self.gateway, self.socket))
                 await stack.enter_async_context(scope(self._outer()))
@@ -193,6 +197,8 @@ class Agent:
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         yield Leaf("engines", self.models.tuning.run)
+        if self.offers is not None:
+            yield Leaf("offers", self.offers.run)
         if self.uplink is not None:
             yield Leaf("uplink", partial(self._send, self.uplink))
 

@@ -31,6 +31,8 @@ class Command(StrEnum):
     EVIDENCE = "evidence"
     REVISION = "revision"
     HAZARD = "hazard"
+    OFFER = "offer"
+    WITHDRAW = "withdraw"
 
 
 class _Strict(BaseModel):
@@ -102,6 +104,17 @@ class OfHazard(OfAlarm):
         return self
 
 
+class OfOffer(OfCamera):
+    """A model bundle for a camera; ``sha256`` is of its manifest."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$", max_length=64)
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$", max_length=32)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    url: str = Field(default="", max_length=1000)
+    mode: Literal["activate", "shadow"] = "activate"
+    seconds: float = Field(default=600.0, ge=1, le=86400, description="for how long it is shadowed")
+
+
 class OfNothing(_Strict):
     """No arguments."""
 
@@ -116,6 +129,8 @@ ARGUMENTS: Mapping[Command, type[_Strict]] = {
     Command.EVIDENCE: OfEvidence,
     Command.REVISION: OfNothing,
     Command.HAZARD: OfHazard,
+    Command.OFFER: OfOffer,
+    Command.WITHDRAW: OfCamera,
 }
 
 

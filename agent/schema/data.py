@@ -11,6 +11,7 @@ from agent.commands.request import Command
 from agent.core.model import Action, AlarmState, Level, Quality, Value
 from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
+from agent.offers import Step
 from agent.reports import EscalationRow, HazardRow, RemovalRow
 
 __all__ = ["Report"]
@@ -240,6 +241,20 @@ class ModelChange(TypedDict):
     operator: Person
     comparison: NotRequired[dict[str, object]]
     engine: NotRequired[str]
+
+
+class ModelOffer(TypedDict):
+    """How far a bundle is that the centre offered; ``offer`` is the id of its command."""
+
+    offer: str
+    camera: str
+    model: str
+    sha256: str
+    mode: Literal["activate", "shadow"]
+    step: Step
+    reason: str
+    url: str
+    operator: Person
 
 
 class EvidenceData(ItemRow):

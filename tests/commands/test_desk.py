@@ -17,10 +17,12 @@ from agent.commands.request import read, sign
 from agent.core.clock import ManualClock
 from agent.core.errors import NotAllowed
 from agent.core.hazard import Hazard
-from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, Priority
+from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, Priority, Value
+from agent.offers import Offer
 from tests.fakes import FakeRecorder
 
 HAZARD = {"alarm": "gas", "occurrence": "o1", "hazard": "YH-31", "status": "rectifying", "deadline": "2026-01-12"}
+OFFER = {"camera": "gate", "name": "ppe", "version": "1.0.1", "sha256": "5" * 64}
 KEY = "correct horse battery staple"
 
 
@@ -72,6 +74,15 @@ class Plant:
         self.done.append(("hazard", self.alarms[alarm].id, hazard.status, hazard.by, hazard.occurrence))
         return False
 
+    def offer(self, offer: Offer) -> dict[str, Value]:
+        if offer.camera != "gate":
+            raise KeyError(offer.camera)
+        self.done.append(("offer", offer))
+        return {"offer": offer.id, "step": "accepted"}
+
+    def withdraw(self, camera: str) -> dict[str, Value]:
+        raise NotAllowed(f"there is nothing to withdraw: no offer for {camera} waits")
+
     def revisions(self) -> dict[str, str]:
         return {"software": "1", "config": "2", "rules": "3"}
 
@@ -85,7 +96,18 @@ class Rig:
         (folder / "key").chmod(0o600)
         roles = {
             "dispatcher": {
-                "may": ["acknowledge", "silence", "shelve", "unshelve", "snapshot", "evidence", "revision", "hazard"]
+                "may": [
+                    "acknowledge",
+                    "silence",
+                    "shelve",
+                    "unshelve",
+                    "snapshot",
+                    "evidence",
+                    "revision",
+                    "offer",
+                    "withdraw",
+                    "hazard",
+                ]
             },
             "viewer": {"may": ["revision"]},
             "signed": {"may": ["silence"], "key": {"file": folder / "key"}},
@@ -129,6 +151,7 @@ def rig(tmp_path: Path) -> Rig:
         ("snapshot", {"camera": "gate"}, {"evidence": "1.gate/snapshot"}),
         ("evidence", {"evidence": "1.gate/clip"}, {"parts": 3}),
         ("hazard", HAZARD, {"recurs": False}),
+        ("offer", OFFER, {"offer": "1", "step": "accepted"}),
         ("revision", {}, {"software": "1", "config": "2", "rules": "3"}),
     ],
 )
@@ -221,6 +244,11 @@ async def test_what_is_too_old_too_long_or_of_an_unknown_time_is_refused(rig: Ri
         ({"command": "hazard", "arguments": {**HAZARD, "status": "rejected"}}, "rejected needs a 'reason'"),
         ({"command": "hazard", "arguments": {**HAZARD, "status": "done"}}, "status: Input should be 'registered'"),
         ({"command": "hazard", "arguments": {**HAZARD, "alarm": "gsa"}}, "there is no 'gsa'"),
+        ({"command": "offer", "arguments": {**OFFER, "sha256": "5" * 63}}, "sha256: String should match pattern"),
+        ({"command": "offer", "arguments": {**OFFER, "name": "../ppe"}}, "name: String should match pattern"),
+        ({"command": "offer", "arguments": {**OFFER, "camera": "moon"}}, "there is no 'moon'"),
+        ({"command": "offer", "arguments": OFFER, "role": "viewer"}, "the role 'viewer' may not offer"),
+        ({"command": "withdraw", "arguments": {"camera": "gate"}}, "no offer for gate waits"),
         ({"operator": ""}, "operator: String should have at least 1 character"),
     ],
 )

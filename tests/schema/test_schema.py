@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from agent.app.cameras import CamerasDesk
+from agent.app.modelsets.offers import Offers
 from agent.app.modelsets.telling import Teller
 from agent.app.parts import Parts
 from agent.app.plan import load_plan
@@ -29,6 +30,7 @@ from agent.evidence.events import gone_events
 from agent.evidence.quota import doomed
 from agent.journal import Identity, Journal
 from agent.journal.envelope import encode, envelope
+from agent.offers import Offer
 from agent.operations import Operations
 from agent.policy import Policy
 from agent.schema import asyncapi
@@ -165,6 +167,9 @@ async def of_what_is_rare(folder: Path) -> list[dict[str, Any]]:
     )
     desk._publish(Span("early", "A", clock.now().utc, {"bare": (60, 58)}), is_over=True)
     Teller(recorder, clock)("shadowed", "gate", "m/1", LI, "it does not load", comparison={"pictures": 9})
+    site: Any = SimpleNamespace(knows=lambda _: True)
+    offered = Offer("o1", "gate", "m", "1.0.0", "5" * 64, "Li Wei", "mqtt")
+    Offers(site, site, lambda _: None, folder, 60.0, recorder, clock).accept(offered)
     operations = Operations(Policy(), clock.now())
     for _ in range(20):
         operations.flood.raised("hall", Priority.P3, clock.now().mono_s)

@@ -19,6 +19,7 @@ from agent.commands.request import ARGUMENTS, read
 from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
+from agent.offers.options import OfferOptions
 from agent.reports import alarm_event
 from agent.uplink.mapping import load, messages
 from agent.uplink.watermark import Confirmation
@@ -67,7 +68,12 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
 
 
 def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
-    for sample in [*samples("docs/uplink.md", "yaml"), *samples("docs/commands.md", "yaml")]:
+    commands, offers = samples("docs/commands.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + offers, encoding="utf-8")
+    taken = load_plan(tmp_path / "site.yaml").site.models.offers
+    assert taken is not None and taken.hosts == ("models.centre.example",)
+    assert set(OfferOptions.model_fields) <= set(re.findall(r"\w+", offers))
+    for sample in [*samples("docs/uplink.md", "yaml"), commands]:
         (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
         assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
 

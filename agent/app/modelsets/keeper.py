@@ -143,29 +143,51 @@ class ModelSets:
             "last": self._tell.last.get(name),
         }
 
-    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> Outcome:
-        """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError."""
+    def knows(self, camera: str) -> bool:
+        """Tell whether there is such a camera."""
+        return camera in self._cameras
+
+    def running(self, camera: str) -> str:
+        """Return the key of the model that a camera runs, nothing for that of ``site.yaml``."""
+        return self._key(camera)
+
+    def on_probation(self, camera: str) -> bool:
+        """Tell whether its model is not confirmed yet."""
+        return camera in self.probations
+
+    def last(self, camera: str) -> Outcome:
+        """Return the last event of a camera's model, empty when there was none."""
+        return self._tell.last.get(camera, {})
+
+    def busy(self, camera: str, mode: str) -> str:
+        """Return what speaks against another model just now, or nothing; in ``mode`` activate or shadow."""
+        return self._refusal(camera, force=False) if mode == "activate" else self._no_shadow(camera)
+
+    async def activate(
+        self, camera: str, model: str, operator: Operator, force: bool = False, sha256: str = ""
+    ) -> Outcome:
+        """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError.
+
+        With ``sha256`` only the one whose manifest has it.
+        """
         driver = self._cameras[camera]
         async with self._lock:
             if refusal := self._refusal(camera, force):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle = await self._admit(camera, model, operator)
+            bundle = await self._admit(camera, model, operator, sha256)
             if not isinstance(bundle, Bundle):
                 return bundle
             if refusal := self._refusal(camera, force):  # rehearsing took its time
                 return self._tell("rejected", camera, model, operator, refusal)
             return await self._take(camera, driver, bundle, operator)
 
-    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> Outcome:
+    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator, sha256: str = "") -> Outcome:
         """Let another model look through a camera beside the one at work, for a while. Raises KeyError."""
         driver = self._cameras[camera]
         async with self._lock:
-            refusal = self.shadows.refusal()
-            if camera in self.probations:
-                refusal = f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
-            if refusal:
+            if refusal := self._no_shadow(camera):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle = await self._admit(camera, model, operator)
+            bundle = await self._admit(camera, model, operator, sha256)
             if not isinstance(bundle, Bundle):
                 return bundle
             plan = Plan(camera, key_of(bundle), self._key(camera), for_s, operator)
@@ -202,6 +224,11 @@ class ModelSets:
         alarm = self._alarm(camera)
         return _WAIT.format(alarm) if alarm and not force else ""
 
+    def _no_shadow(self, camera: str) -> str:
+        if camera in self.probations:
+            return f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
+        return self.shadows.refusal()
+
     def _alarm(self, camera: str, but: Collection[str] = ()) -> str:
         """Return an active alarm that looks at the camera's facts, ``but`` those, or nothing."""
         engine = self._pipeline.engine
@@ -212,9 +239,9 @@ class ModelSets:
                 return id_
         return ""
 
-    async def _admit(self, camera: str, model: str, operator: Operator) -> Bundle | Outcome:
+    async def _admit(self, camera: str, model: str, operator: Operator, sha256: str) -> Bundle | Outcome:
         """Return the bundle once it is kept, or what is told of a refusal."""
-        found = await admit(self._store, model)
+        found = await admit(self._store, model, sha256)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256
