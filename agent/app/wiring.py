@@ -28,7 +28,7 @@ from agent.app.sparkplug import edge
 from agent.app.trials import Trials
 from agent.commands import Desk
 from agent.core.clock import SystemClock
-from agent.core.model import Alarm, AlarmState, Instant, Value
+from agent.core.model import Alarm, AlarmState, Instant, Sample, Value
 from agent.core.ports import Driver, Witness
 from agent.evidence import Evidence
 from agent.evidence.store import EvidenceStore
@@ -42,6 +42,7 @@ from agent.pipeline import Pipeline
 from agent.reports import device_event, gateway_event
 from agent.runner import Runner
 from agent.site import DeviceConfig
+from agent.sparkplug.asking import Asking
 from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
 from agent.uplink import Uplink
@@ -120,6 +121,8 @@ class Agent:
         if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
             remote = Remote(self.gateway, parts, self.evidence, self.offers)
             self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
+            if self.edge is not None and site.sparkplug is not None and site.sparkplug.commands:
+                self.edge.asking = Asking(self.uplink.desk.take, self._says)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -192,6 +195,8 @@ class Agent:
         if self.edge is not None:
             yield Leaf("sparkplug", self.edge.run)
             yield Leaf("sparkplug commands", self.edge.commands.run)
+            if self.edge.asking is not None:
+                yield Leaf("sparkplug asking", partial(self._ask, self.edge.asking))
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
@@ -203,10 +208,20 @@ class Agent:
             yield Leaf("uplink", partial(self._send, self.uplink))
 
     async def _send(self, uplink: Uplink) -> None:
-        """Nothing of the past is looked up before the alarms work; and no command is heard before it is."""
-        if uplink.desk is not None:
-            await recall(uplink.desk, self._parts)
+        await self._recall()
         await uplink.run()
+
+    async def _ask(self, asking: Asking) -> None:
+        await self._recall()
+        await asking.run()
+
+    async def _recall(self) -> None:
+        """Nothing of the past is looked up before the alarms work; and no command is done before it is."""
+        if self.uplink is not None and self.uplink.desk is not None:
+            await recall(self.uplink.desk, self._parts)
+
+    def _says(self, point: str, value: Value) -> None:
+        self.pipeline.ingest([Sample.good(point, value, self.clock.now())])
 
     @asynccontextmanager
     async def _driving(self) -> AsyncIterator[None]:

@@ -166,4 +166,7 @@ def sign(key: str, signed: bytes) -> str:
 
 def in_words(error: ValidationError) -> str:
     """Return every fault in one line."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    )

@@ -126,7 +126,9 @@ class Offers:
             raise KeyError(camera)
         held = self._held.get(camera)
         if held is None or held.step in (Step.ACTIVE, Step.TRYING):
-            what = f"{held.offer.key} is being tried already" if held is not None else f"no offer for {camera} waits"
+            what = (
+                f"{held.offer.key} is past that ({held.step})" if held is not None else f"no offer for {camera} waits"
+            )
             raise NotAllowed(f"there is nothing to withdraw: {what}")
         if camera in self._tasks:
             self._tasks.pop(camera).cancel()
