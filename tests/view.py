@@ -357,7 +357,9 @@ class FakeView:
                 "sent": 5, "in_flight": 0, "nobody_listens": False,
                 "preferred": True,
             },
-            "sparkplug": None,
+            "sparkplug": {
+                "state": "online", "broker": "mqtt://scada", "since": NOW, "reason": "", "sent": 7, "kept": 0,
+            },
         }  # fmt: skip
 
     def points(self) -> list[PointRow]:

@@ -185,7 +185,7 @@ def coverage(rows: list[dict[str, Any]]) -> Table | Text:
 def _uplink(row: dict[str, Any] | None) -> Text:
     if row is None:
         return Text("none", style="dim")
-    where = row["broker"] if row["preferred"] else f"{row['broker']} (not the first of the list)"
+    where = row["broker"] if row.get("preferred", True) else f"{row['broker']} (not the first of the list)"
     words = f"{row['state']} {where} since {_since(row['since'])}, {row['sent']} sent. {row['reason']}"
     return Text(words, style=_GOOD if row["state"] == "online" and not row["reason"] else _BAD)
 

@@ -54,6 +54,7 @@ def test_status_for_people_and_for_programs(view: FakeView) -> None:
         "P1 1, P2 1, P3 1",
         "2 unacknowledged",
         "offline mqtt://centre",
+        "online mqtt://scada",
         "up 62min",
         "siren",
     ):
