@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.api.explaining import Explanation
-from agent.api.modelsets import ModelsView
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
 from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
@@ -175,7 +174,7 @@ class FakeModels:
             "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12",
             "precision": "int8", "provider": "cpu", "engine": "cpu int8",
             "engine_reason": "cuda fp32: its driver is broken", "since": NOW, "previous": [], "probation_s": 599.6,
-            "latency_ms": 31.5, "last": last, "shadow": self.shadowing,
+            "latency_ms": 31.5, "last": last, "shadow": self.shadowing, "offer": self.offer,
         }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
 
@@ -187,6 +186,7 @@ class FakeModels:
 
     def __init__(self) -> None:
         self.shadowing: dict[str, Any] | None = None
+        self.offer: dict[str, str] | None = None
 
     async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> dict[str, Any]:
         if camera != "gate":
@@ -311,7 +311,7 @@ class FakeView:
 
     def __init__(self, language: str = "en") -> None:
         self.rules: RulesView = FakeRules()
-        self.models: ModelsView = FakeModels()
+        self.models = FakeModels()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),

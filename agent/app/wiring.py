@@ -116,6 +116,8 @@ class Agent:
         store_ = ModelStore(state / "models", signers)
         self.models = ModelSets(cameras, store_, self.pipeline, self.journal, clock)
         self.offers = offers(site, self.models, store_, signers, self.journal, clock)
+        if self.offers is not None:
+            self.models.offered = self.offers.row
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
         self._parts = parts
         if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:

@@ -228,7 +228,9 @@ def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
         code == 0 and "gate: the model of site.yaml, 31.5 ms on cpu int8 (cuda fp32: its driver is broken), on" in text
     )
     assert "probation for 600 s more" in text and "kept: ppe/1.0.1" in text
+    view.models.offer = {"offer": "o1", "model": "ppe/1.0.2", "step": "waiting", "reason": "alarm bare is active"}
     code, text = anshao("models", "status", "--camera", "gate")
+    assert "offer      ppe/1.0.2 waiting: alarm bare is active" in text
     assert (
         code == 0
         and "ppe 1.0.0, sha256 ab12" in text

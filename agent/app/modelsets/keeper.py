@@ -6,7 +6,7 @@ What is refused changes nothing and says why. Used from the event loop only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,6 +74,8 @@ class ModelSets:
         probation_s: float = PROBATION_S,
     ) -> None:
         self.probations: dict[str, Probation] = {}
+        self.offered: Callable[[str], Mapping[str, str] | None] = lambda _: None
+        """Tells of the offer that is in hand for a camera."""
         self._cameras, self._store, self._pipeline = cameras, store, pipeline
         self._clock, self._probation_s = clock, probation_s
         self._configured = {name: camera.bundle for name, camera in cameras.items()}
@@ -140,6 +142,7 @@ class ModelSets:
             "latency_ms": round(driver.vitals.latency_ms, 1),
             **self.tuning.row(name),
             "shadow": self.shadows.row(name),
+            "offer": self.offered(name),
             "last": self._tell.last.get(name),
         }
 
