@@ -118,7 +118,7 @@ def event(found: dict[str, Any]) -> str:
     moment = datetime.fromisoformat(found["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     words = [
         str(data[key])
-        for key in ("action", "to_state", "wanted", "online", "value", "reason", "zone", "raised")
+        for key in ("action", "step", "to_state", "wanted", "online", "value", "reason", "zone", "raised")
         if _tells(data, key)
     ]
     test = " [test]" if found["test"] else ""

@@ -13,7 +13,8 @@ from agent.uplink.options import CertificateOptions
 
 
 def _host(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9.-]+(:\d{1,5})?", value):
+    found = re.fullmatch(r"[a-z0-9.-]+(?::(\d{1,5}))?", value)
+    if found is None or not 0 < int(found[1] or 443) < 65536:
         raise ValueError(f"{value!r} is no host; write HOST or HOST:PORT, in small letters, without https://")
     return value
 

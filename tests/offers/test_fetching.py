@@ -10,13 +10,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
 from agent.app.modelsets.arrivals import Arrivals
 from agent.app.modelsets.store import ModelStore
+from agent.app.offering import offers
+from agent.app.plan import load_plan
+from agent.core.clock import SystemClock
 from agent.core.errors import NotAllowed, NotConnected, Refused
 from agent.core.signatures import new_key, sign
 from agent.offers import Offer
@@ -24,7 +27,9 @@ from agent.offers.fetching import Fetcher
 from agent.offers.options import OfferOptions
 from models.bundle import load_bundle
 from models.signers import Signers, add_signature
+from tests.fakes import FakeRecorder, until
 from tests.models.bundles import bundle
+from tests.offers.test_offers import Plant
 from tests.servers.certificates import Authority
 
 PEM, PUBLIC = new_key()
@@ -260,3 +265,29 @@ async def test_what_is_kept_is_found_and_its_name_is_not_given_twice(
     assert await place.find(offer(made), lambda: None) == "ppe/1.0.1"
     with pytest.raises(Refused, match="kept already with other files"):
         await place.find(offer(made, sha256="0" * 64), lambda: None)
+
+
+async def test_a_site_has_what_takes_offers_with_the_certificates_of_its_uplink(
+    made: Path, pki: Authority, tmp_path: Path
+) -> None:
+    store = ModelStore(tmp_path / "models", SIGNERS)
+    async with serving(Server(made), pki) as server:
+        (tmp_path / "site.yaml").write_text(f"""
+gateway: {{id: gw, site: works}}
+models:
+  trusted_keys: {{works: {PUBLIC}}}
+  offers: {{hosts: ["127.0.0.1:{server.port}"], give_up: 20s, spare_mb: 0, kb_per_s: 1000000}}
+uplink: {{brokers: [mqtts://centre], ca_file: {pki.certificate}}}
+""")
+        site, recorder, models = load_plan(tmp_path / "site.yaml").site, FakeRecorder(), Plant()
+        desk = offers(site, cast(Any, models), store, SIGNERS, recorder, SystemClock())
+        assert desk is not None
+        task = asyncio.create_task(desk.run())
+        with pytest.raises(NotAllowed, match="is not a host that"):
+            desk.accept(offer(made, url="https://evil.org/ppe"))
+        desk.accept(offer(made, server.port))
+        await until(lambda: [each.data["step"] for each in recorder.events][-1] == "active", limit_s=10.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    (asked,) = models.asked
+    assert asked[2] == str(store.folder / "fetched" / asked[4]) and load_bundle(Path(asked[2])).digest() == asked[4]

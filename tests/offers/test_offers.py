@@ -168,6 +168,11 @@ async def test_what_cannot_be_had_is_refused_at_once_or_given_up_in_the_end(rig:
         offers.accept(OFFER)
         await rig.reach("refused")
     assert rig.reason == "it was not taken within 0.3 s: models.example: no answer"
+    rig.plant.hangs = True  # a server that never ends
+    async with rig.running() as offers:
+        offers.accept(OFFER)
+        await rig.reach("refused")
+    assert rig.reason == "it was not taken within 0.3 s"
     assert "waiting" in rig.steps and not [each for each in rig.plant.asked if each[0] == "activate"]
 
 
@@ -257,7 +262,7 @@ async def test_a_restart_during_probation_is_told_as_it_is(rig: Rig) -> None:
     rig.begin()
     async with rig.running():
         await asyncio.sleep(0.02)
-    assert rig.steps[-1] == "interrupted", "told once"
+    assert rig.steps.count("interrupted") == 1, "told once"
 
 
 async def test_a_disk_that_fails_or_lies_stops_nothing(rig: Rig) -> None:

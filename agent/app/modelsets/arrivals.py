@@ -40,14 +40,14 @@ class Arrivals:
 
         ``fetching`` is called when it must be fetched. Raises Refused; NotConnected for what may do better later.
         """
-        here = await asyncio.to_thread(self._here, offer)
+        here = await self._look(offer)
         if here:
             return here
         if not offer.url:
             place = f"not under {self._incoming}" if self._incoming is not None else "there is no incoming folder"
             raise Refused(f"the gateway has no bundle with this sha256 ({place}), and the offer has no url")
         async with self._line:
-            here = await asyncio.to_thread(self._here, offer)  # for another camera, meanwhile
+            here = await self._look(offer)  # for another camera, meanwhile
             if not here:
                 fetching()
                 await self._fetch(offer, self._folder(offer))
@@ -60,6 +60,12 @@ class Arrivals:
 
     def _folder(self, offer: Offer) -> Path:
         return self.fetched / offer.sha256
+
+    async def _look(self, offer: Offer) -> str:
+        try:
+            return await asyncio.to_thread(self._here, offer)
+        except OSError as error:  # somebody is bringing it just now
+            raise NotConnected(f"what is here cannot be read: {error}") from error
 
     def _here(self, offer: Offer) -> str:
         kept = self._store.path(offer.key) / _MANIFEST

@@ -154,6 +154,7 @@ class Offers:
                 self._tell(replace(held, step=Step.CONFIRMED, reason=""))
             else:
                 self._tell(replace(held, step=Step.RESUMED, reason="the agent was restarted"))
+        await self.save()
 
     async def save(self) -> None:
         """Write down how far the offers are. A disk that fails is told; the offers go on."""
