@@ -81,7 +81,7 @@ def test_it_survives_a_restart_and_another_set_of_rules() -> None:
 _ACTS = st.sampled_from(["on", "off", "bad", "ack", "silence", "shelve", "unshelve", "take_out", "bring_back", "wait"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(_ACTS, st.sampled_from([None, *Handling])), max_size=20))
 def test_state_siren_and_shelf_are_what_they_would_be_without(story: list[tuple[str, Handling | None]]) -> None:
     plain, followed = Rig(on_delay="3s"), Rig(on_delay="3s")
