@@ -129,6 +129,7 @@ async def test_an_offer_is_taken_watched_and_confirmed(rig: Rig) -> None:
         assert offers.row("gate") == {"offer": "o1", "model": "ppe/1.0.1", "step": "active", "reason": ""}
         rig.plant.probation = False
         await rig.reach("confirmed")
+        await offers.save()
     assert rig.steps == ["accepted", "fetching", "trying", "active", "confirmed"]
     assert ("activate", "gate", "/fetched/5555", "Li Wei", OFFER.sha256) in rig.plant.asked
     assert offers.row("gate") is None and list(rig.folder.iterdir()) == []
