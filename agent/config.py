@@ -288,6 +288,9 @@ class _Reader:
             return None
         options = self._model(SparkplugOptions, ("sparkplug",))
         guarded = Guarded(devices, outputs, buttons)
+        if options is not None and options.commands and not self._doc.at(("uplink", "commands")):
+            hint = "add uplink: {commands: {roles: …}}, or leave it out"
+            self._fault(("sparkplug", "commands"), f"nothing says who may ask for what; {hint}")
         for index, point in enumerate(options.writable if options else ()):
             where: Where = ("sparkplug", "writable", index)
             self._known(point, where)

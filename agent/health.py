@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 
-from agent.core.model import PointInfo, Sample, Value
+from agent.core.model import Instant, PointInfo, Sample, Value
 from agent.core.ports import Clock
 from agent.flood import SUMMARY
 from agent.journal import JournalStats
@@ -84,7 +84,7 @@ class Health:
         self._pipeline.annunciator.unconfirmed(failed)
         self._pipeline.refresh(now)
         values = [*self._values(failed), *self._bad_points(now.mono_s)]
-        self._pipeline.ingest([Sample.good(point, value, now) for point, value in values])
+        self._pipeline.ingest([_sample(point, value, now) for point, value in values])
 
     def _values(self, failed: set[str]) -> Iterator[tuple[str, Value]]:
         yield "gateway.loop_lag_ms", round(self.loop_lag_s * 1000, 1)
@@ -127,3 +127,7 @@ class Health:
         if not self._pipeline.is_alive():
             return "rules"
         return next((f"outputs on {bus.device}" for bus in self._buses if now_s - bus.beat_s > OUTPUTS_LIMIT_S), "")
+
+
+def _sample(point: str, value: Value, now: Instant) -> Sample:
+    return Sample.good(point, value, now) if value is not None else Sample.bad(point, "it is not known yet", now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from agent.annunciation import Annunciator
+from agent.core.hazard import Hazard
 from agent.core.model import Alarm, AlarmDefinition, Change, EventDraft, Instant, Operator, Sample
 from agent.core.ports import Clock, Recorder, RuleEngine
 from agent.facts import FactTable
@@ -119,6 +120,12 @@ class Pipeline:
         """Put an alarm into service again; False when it was. Raises KeyError."""
         now = self._clock.now()
         return self._done(self.engine.bring_back(alarm, operator, now), now)
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        """Keep what the centre says of an alarm's hazard, and tell; return whether it was raised again since."""
+        now = self._clock.now()
+        self._apply(self.engine.tell_hazard(alarm, hazard, operator, now), now)
+        return hazard.recurs(self.engine.alarms[alarm].occurrence)
 
     def test_outputs(self, seconds: float, outputs: Collection[str] | None, operator: Operator) -> None:
         """Switch outputs on for a while. Raises KeyError for an unknown output."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
+from agent.core.hazard import Handling
 from agent.core.model import (
     Alarm,
     AlarmDefinition,
@@ -41,6 +42,24 @@ class EscalationRow(TypedDict):
     post: str
     next_post: str
     next_at: str | None
+
+
+class HazardRow(TypedDict):
+    """What the centre told last of a hazard; ``recurs``: the alarm was raised again since ``occurrence_id``."""
+
+    hazard: str
+    status: Handling
+    level: str
+    measures: str
+    responsible: str
+    deadline: str | None
+    supervised: bool
+    reason: str
+    occurrence_id: str
+    recurs: bool
+    by: str
+    via: str
+    at: str
 
 
 def alarm_event(
@@ -80,6 +99,7 @@ def alarm_event(
         "chattering": alarm.chattering,
         "escalation": escalation_row(alarm, definition),
         **{name: removal_row(found) if found else None for name, found in _removals(alarm)},
+        "hazard": hazard_row(alarm),
         "silenced": alarm.silenced,
         "count": alarm.count,
         "evaluation": "degraded" if alarm.degraded else "ok",
@@ -99,6 +119,28 @@ def removal_row(found: Removal) -> RemovalRow:
         "second": found.second,
         "since": found.since.isoformat(),
         "until": _text(found.until.utc) if found.until is not None else None,
+    }
+
+
+def hazard_row(alarm: Alarm) -> HazardRow | None:
+    """Return what the centre told of the alarm's hazard, None when it never did."""
+    found = alarm.hazard
+    if found is None:
+        return None
+    return {
+        "hazard": found.id,
+        "status": found.status,
+        "level": found.level,
+        "measures": found.measures,
+        "responsible": found.responsible,
+        "deadline": found.deadline.isoformat() if found.deadline is not None else None,
+        "supervised": found.supervised,
+        "reason": found.reason,
+        "occurrence_id": found.occurrence,
+        "recurs": found.recurs(alarm.occurrence),
+        "by": found.by,
+        "via": found.via,
+        "at": found.at.isoformat(),
     }
 
 

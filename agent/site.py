@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.annunciation.buttons import ButtonOptions
 from agent.annunciation.options import OutputOptions
@@ -21,6 +21,7 @@ from agent.core.ports import Clock, Driver, DriverType
 from agent.core.signatures import PublicKey
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
+from agent.offers.options import OfferOptions
 from agent.policy import Policy
 from agent.sparkplug.options import SparkplugOptions
 from agent.uplink.options import UplinkOptions
@@ -67,6 +68,13 @@ class ModelsOptions(Options):
     """Whose model bundles are taken; without keys anybody's."""
 
     trusted_keys: dict[Name, PublicKey] = Field(default_factory=dict, description="public keys by whose they are")
+    offers: OfferOptions | None = Field(default=None, description="bundles that the centre offers; without it none")
+
+    @model_validator(mode="after")
+    def _offers_are_signed(self) -> Self:
+        if self.offers is not None and not self.trusted_keys:
+            raise ValueError("'offers' needs 'trusted_keys': only bundles that one of them signed are taken from afar")
+        return self
 
 
 @dataclass(frozen=True)

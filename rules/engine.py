@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from agent.core.hazard import Hazard
 from agent.core.model import (
     Action,
     Alarm,
@@ -183,6 +184,11 @@ class Engine:
         """Put an alarm into service again. Raises KeyError."""
         slot = self._slots[alarm]
         return self._act(slot, removal.bring_back(slot.alarm, slot.rule.timing, now), operator, now)
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator, now: Instant) -> list[Change]:
+        """Keep what the centre says of an alarm's hazard; nothing else of it changes. Raises KeyError."""
+        slot = self._slots[alarm]
+        return self._act(slot, (replace(slot.alarm, hazard=hazard), Action.HAZARD), operator, now)
 
     def next_due_s(self) -> float | None:
         """Return the monotonic time of the earliest timer, or None."""

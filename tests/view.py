@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.api.explaining import Explanation
-from agent.api.modelsets import ModelsView
 from agent.api.operations import FloodRow, RemovedRow, Report, StandingRow
 from agent.api.rulesets import RulesRow, RulesView
 from agent.api.trials import Trials
 from agent.api.view import AlarmRow, PointRow, Status
 from agent.core.errors import NotAllowed
+from agent.core.hazard import Handling
 from agent.core.model import Operator
 from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
 from agent.kpi import Answers, Figures
-from agent.reports import RemovalRow
+from agent.reports import HazardRow, RemovalRow
 
 NOW = datetime.now(UTC).isoformat()
 
@@ -31,8 +31,8 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
         "acknowledged_at": None, "acknowledged_by": "", "note": "", "occurrence": "o", "count": 1, "consequence": {},
         "response": {"en": "Leave the room", "zh": "撤离"}, "post": "operator", "zone": "room", "inputs": ["room.gas"],
         "rule": id_, "group": "", "parents": [], "labels": {}, "first_out": False, "chattering": False,
-        "off_delay_s": 10.0, "muted": False, "unknown": [], "escalation": None, "shelved": None, "suppressed": None,
-        "out_of_service": None, "longest_shelf_s": {"P1": 0.0, "P2": 1800.0}.get(priority, 28800.0),
+        "off_delay_s": 10.0, "muted": False, "unknown": [], "escalation": None, "hazard": None, "shelved": None,
+        "suppressed": None, "out_of_service": None, "longest_shelf_s": {"P1": 0.0, "P2": 1800.0}.get(priority, 28800.0),
         "ack_needs_reason": priority in ("P1", "P2"),
     }  # fmt: skip
     return {**row, **more}  # type: ignore[typeddict-item]
@@ -40,6 +40,14 @@ def alarm(id_: str, priority: str, state: str, **more: Any) -> AlarmRow:
 
 def removal_of(reason: str, by: str, until: str | None = None, second: str = "") -> RemovalRow:
     return {"reason": reason, "by": by, "via": "hmi", "second": second, "since": NOW, "until": until}
+
+
+def hazard_of(status: Handling, responsible: str) -> HazardRow:
+    return {
+        "hazard": "YH-31", "status": status, "level": "major", "measures": "", "responsible": responsible,
+        "deadline": "2026-01-12", "supervised": True, "reason": "", "occurrence_id": "o", "recurs": True,
+        "by": "Zhao", "via": "mqtt", "at": NOW,
+    }  # fmt: skip
 
 
 def figures(raised: int) -> Figures:
@@ -166,7 +174,7 @@ class FakeModels:
             "camera": "gate", "model": "", "name": "ppe", "version": "1.0.0", "sha256": "ab12",
             "precision": "int8", "provider": "cpu", "engine": "cpu int8",
             "engine_reason": "cuda fp32: its driver is broken", "since": NOW, "previous": [], "probation_s": 599.6,
-            "latency_ms": 31.5, "last": last, "shadow": self.shadowing,
+            "latency_ms": 31.5, "last": last, "shadow": self.shadowing, "offer": self.offer,
         }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
 
@@ -181,6 +189,7 @@ class FakeModels:
 
     def __init__(self) -> None:
         self.shadowing: dict[str, Any] | None = None
+        self.offer: dict[str, str] | None = None
 
     async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> dict[str, Any]:
         if camera != "gate":
@@ -305,7 +314,7 @@ class FakeView:
 
     def __init__(self, language: str = "en") -> None:
         self.rules: RulesView = FakeRules()
-        self.models: ModelsView = FakeModels()
+        self.models = FakeModels()
         self.rows = [
             alarm("gas.HH", "P1", "unacknowledged"),
             alarm("bare_head", "P2", "unacknowledged", value=True, unit=""),
@@ -351,7 +360,9 @@ class FakeView:
                 "sent": 5, "in_flight": 0, "nobody_listens": False,
                 "preferred": True,
             },
-            "sparkplug": None,
+            "sparkplug": {
+                "state": "online", "broker": "mqtt://scada", "since": NOW, "reason": "", "sent": 7, "kept": 0,
+            },
         }  # fmt: skip
 
     def points(self) -> list[PointRow]:

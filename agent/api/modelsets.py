@@ -18,7 +18,7 @@ class ModelsView(Protocol):
         """Return what each camera runs, and what is kept."""
 
     async def activate(
-        self, camera: str, model: str, operator: Operator, force: bool = False, older: bool = False
+        self, camera: str, model: str, operator: Operator, *, force: bool = False, older: bool = False
     ) -> dict[str, Any]:
         """Let a camera go on with a bundle that is kept, or that stands in a folder of the gateway.
 
@@ -67,7 +67,9 @@ async def _show(request: web.Request) -> web.Response:
 async def _activate(request: web.Request) -> web.Response:
     body = await read(request, _Activate)
     view = request.app[MODELS]
-    return web.json_response(await view.activate(body.camera, body.model, body.who(), body.force, body.older))
+    return web.json_response(
+        await view.activate(body.camera, body.model, body.who(), force=body.force, older=body.older)
+    )
 
 
 async def _rollback(request: web.Request) -> web.Response:

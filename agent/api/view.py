@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from agent.api.rulesets import RulesRow, RulesView
 from agent.core.model import Operator, Value
-from agent.reports import EscalationRow, RemovalRow
+from agent.reports import EscalationRow, HazardRow, RemovalRow
 
 if TYPE_CHECKING:
     from agent.api.cameras import CamerasView
@@ -182,6 +182,7 @@ class AlarmRow(TypedDict):
     shelved: RemovalRow | None
     suppressed: RemovalRow | None
     out_of_service: RemovalRow | None
+    hazard: HazardRow | None
     longest_shelf_s: float
     ack_needs_reason: bool
 

@@ -9,7 +9,7 @@ from agent.api.view import AlarmRow
 from agent.core.model import Alarm, AlarmDefinition, Quality, Removal
 from agent.flood import is_muted_by_flood
 from agent.pipeline import Pipeline
-from agent.reports import RemovalRow, escalation_row, removal_row
+from agent.reports import RemovalRow, escalation_row, hazard_row, removal_row
 
 
 def alarm_row(definition: AlarmDefinition, alarm: Alarm, pipeline: Pipeline, now_s: float) -> AlarmRow:
@@ -54,6 +54,7 @@ def alarm_row(definition: AlarmDefinition, alarm: Alarm, pipeline: Pipeline, now
         "shelved": _removal(alarm.shelved),
         "suppressed": _removal(alarm.suppressed),
         "out_of_service": _removal(alarm.out_of_service),
+        "hazard": hazard_row(alarm),
         "longest_shelf_s": definition.longest_shelf_s,
         "ack_needs_reason": operations.policy.needs_reason(definition),
     }

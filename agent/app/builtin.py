@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from agent.annunciation.buttons import HELD_S
 from agent.core.model import PointInfo, Priority
 from agent.flood import SUMMARY
+from agent.uplink.points import CONFIRMS
 from models.trust.faults import Effect, PictureFault
 from rules.kinds.condition import ConditionOptions
 from rules.rule import Rule
@@ -276,6 +277,16 @@ def uplink_rules(points: Collection[str]) -> Iterator[ConditionOptions]:
             when="online && !preferred",
             priority=Priority.P4,
             on_delay=_UPLINK_DELAY_S,
+        )
+    if CONFIRMS in points:
+        yield ConditionOptions(
+            id="gateway.confirmation",
+            name={"en": "The centre does not confirm any more", "zh": "平台停止确认事件"},
+            consequence={"en": "Perhaps nobody there sees what happens here", "zh": "平台可能收不到本站事件"},
+            response={"en": "Call the centre; events are kept here", "zh": "联系平台，事件保存在本地"},
+            inputs={"confirms": CONFIRMS},
+            when="!confirms",
+            priority=Priority.P3,
         )
     for days, priority in ((30, Priority.P4), (7, Priority.P3)) if "gateway.certificate_days" in points else ():
         yield ConditionOptions(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from agent.app.gateway import Gateway
+from agent.app.modelsets.offers import Offers
 from agent.app.parts import Parts
 from agent.commands import Desk
-from agent.core.model import Alarm, AlarmDefinition, Lane, Operator
+from agent.core.errors import NotAllowed
+from agent.core.hazard import Hazard
+from agent.core.model import Alarm, AlarmDefinition, Lane, Operator, Value
 from agent.evidence import Evidence
+from agent.offers import Offer
 from agent.version import VERSION
 
 log = structlog.get_logger(__name__)
 _PAGE = 1000
+_LONGEST_S = 1.0
 _LOOK_BACK = 20_000
 """Events of the lane in which earlier commands are looked for: those of the last minutes, at the least."""
 
@@ -23,8 +30,8 @@ _LOOK_BACK = 20_000
 class Remote:
     """Implements ``agent.commands.Acting``."""
 
-    def __init__(self, gateway: Gateway, parts: Parts, evidence: Evidence) -> None:
-        self._gateway, self._parts, self._evidence = gateway, parts, evidence
+    def __init__(self, gateway: Gateway, parts: Parts, evidence: Evidence, offers: Offers | None) -> None:
+        self._gateway, self._parts, self._evidence, self._offers = gateway, parts, evidence, offers
 
     def definition(self, alarm: str) -> AlarmDefinition:
         """Return what an alarm is."""
@@ -59,6 +66,18 @@ class Remote:
         """Send a file of evidence."""
         return self._evidence.send(evidence)
 
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        """Keep what the centre says of an alarm's hazard."""
+        return self._parts.pipeline.tell_hazard(alarm, hazard, operator)
+
+    def offer(self, offer: Offer) -> dict[str, Value]:
+        """Take a model bundle in hand that is offered."""
+        return self._takes_offers().accept(offer)
+
+    def withdraw(self, camera: str) -> dict[str, Value]:
+        """Give an offer up that was not taken yet."""
+        return self._takes_offers().withdraw(camera)
+
     def revisions(self) -> dict[str, str]:
         """Return what runs."""
         rules = self._gateway.rules.row()["revision"]
@@ -67,6 +86,15 @@ class Remote:
     async def settle(self) -> None:
         """Wait until what was done is on the disk."""
         await self._gateway.settle()
+        if self._offers is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LONGEST_S):
+                    await self._offers.save()
+
+    def _takes_offers(self) -> Offers:
+        if self._offers is None:
+            raise NotAllowed("this site takes no offers; write models: {trusted_keys: …, offers: …} in its site.yaml")
+        return self._offers
 
 
 async def recall(desk: Desk, parts: Parts) -> None:

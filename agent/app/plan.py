@@ -26,6 +26,7 @@ from agent.health import SPARKPLUG, gateway_points
 from agent.outputs import Output
 from agent.runner import online_point
 from agent.site import DeviceConfig, Site
+from agent.sparkplug.asking import asking_points
 from agent.uplink import uplink_points
 from drivers import REGISTRY
 from models import CAMERA
@@ -184,6 +185,7 @@ def _points(site: Site, drivers: Mapping[str, Driver]) -> Iterator[PointInfo]:
         yield PointInfo(SELF_TEST, description="the last self-test of the outputs passed")
     if site.sparkplug is not None:
         yield PointInfo(SPARKPLUG, description="the Sparkplug host is told what changes")
+        yield from asking_points() if site.sparkplug.commands else ()
     for camera in site.cameras if site.proof_test is not None else ():
         yield PointInfo(f"{camera}.proof_failed", description="its last proof test failed")
 

@@ -20,6 +20,7 @@ from agent.app.commands import Remote, recall
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
 from agent.app.modelsets import ModelSets, ModelStore
+from agent.app.offering import offers
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
@@ -27,7 +28,7 @@ from agent.app.sparkplug import edge
 from agent.app.trials import Trials
 from agent.commands import Desk
 from agent.core.clock import SystemClock
-from agent.core.model import Alarm, AlarmState, Instant, Value
+from agent.core.model import Alarm, AlarmState, Instant, Sample, Value
 from agent.core.ports import Driver, Witness
 from agent.evidence import Evidence
 from agent.evidence.store import EvidenceStore
@@ -41,6 +42,7 @@ from agent.pipeline import Pipeline
 from agent.reports import device_event, gateway_event
 from agent.runner import Runner
 from agent.site import DeviceConfig
+from agent.sparkplug.asking import Asking
 from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
 from agent.uplink import Uplink
@@ -111,14 +113,19 @@ class Agent:
         parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health, self.edge)
         self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
         cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
-        self.models = ModelSets(
-            cameras, ModelStore(state / "models", Signers(site.models.trusted_keys)), self.pipeline, self.journal, clock
-        )
+        signers = Signers(site.models.trusted_keys)
+        store_ = ModelStore(state / "models", signers)
+        self.models = ModelSets(cameras, store_, self.pipeline, self.journal, clock)
+        self.offers = offers(site, self.models, store_, signers, self.journal, clock)
+        if self.offers is not None:
+            self.models.offered = self.offers.row
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
         self._parts = parts
         if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
-            remote = Remote(self.gateway, parts, self.evidence)
+            remote = Remote(self.gateway, parts, self.evidence, self.offers)
             self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
+            if self.edge is not None and site.sparkplug is not None and site.sparkplug.commands:
+                self.edge.asking = Asking(self.uplink.desk.take, self._says)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -140,6 +147,8 @@ class Agent:
             await self._restore()
             self.gateway.operations.prepare()
             await self.models.prepare()
+            if self.offers is not None:
+                await self.offers.load()
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(serve(self.gateway, self.socket))
                 await stack.enter_async_context(scope(self._outer()))
@@ -190,19 +199,33 @@ class Agent:
         if self.edge is not None:
             yield Leaf("sparkplug", self.edge.run)
             yield Leaf("sparkplug commands", self.edge.commands.run)
+            if self.edge.asking is not None:
+                yield Leaf("sparkplug asking", partial(self._ask, self.edge.asking))
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         yield Leaf("engines", self.models.tuning.run)
+        if self.offers is not None:
+            yield Leaf("offers", self.offers.run)
         if self.uplink is not None:
             yield Leaf("uplink", partial(self._send, self.uplink))
 
     async def _send(self, uplink: Uplink) -> None:
-        """Nothing of the past is looked up before the alarms work; and no command is heard before it is."""
-        if uplink.desk is not None:
-            await recall(uplink.desk, self._parts)
+        await self._recall()
         await uplink.run()
+
+    async def _ask(self, asking: Asking) -> None:
+        await self._recall()
+        await asking.run()
+
+    async def _recall(self) -> None:
+        """Nothing of the past is looked up before the alarms work; and no command is done before it is."""
+        if self.uplink is not None and self.uplink.desk is not None:
+            await recall(self.uplink.desk, self._parts)
+
+    def _says(self, point: str, value: Value) -> None:
+        self.pipeline.ingest([Sample.good(point, value, self.clock.now())])
 
     @asynccontextmanager
     async def _driving(self) -> AsyncIterator[None]:

@@ -116,11 +116,13 @@ def points(
 @app.command()
 def alarms(
     everything: Annotated[bool, typer.Option("--all", help="normal ones too")] = False,
+    hazards: Annotated[bool, typer.Option("--hazards", help="only those that the centre handles as a hazard")] = False,
     socket: Socket = None,
     as_json: AsJson = False,
 ) -> None:
     """Show alarms, most urgent first."""
-    _show(socket, as_json, f"alarms?all={int(everything)}", "alarms")
+    what = f"alarms?all={int(everything or hazards)}"
+    _show(socket, as_json, what, "alarms", lambda rows: [row for row in rows if row["hazard"] or not hazards])
 
 
 @app.command()

@@ -37,6 +37,10 @@ def status_of(row: dict[str, Any]) -> str:
     if row["shadow"] is not None:
         shadow = row["shadow"]
         lines.append(f"  shadow     {shadow['model']}, {shadow['left_s']:.0f} s more, {_agreement(shadow)}")
+    if row["offer"] is not None:
+        offer = row["offer"]
+        reason = f": {offer['reason']}" if offer["reason"] else ""
+        lines.append(f"  offer      {offer['model']} {offer['step']}{reason}")
     if row["last"] is not None:
         last = row["last"]
         reason = f": {last['reason']}" if last["reason"] else ""

@@ -98,8 +98,18 @@ def flags_of(row: dict[str, Any]) -> list[str]:
     words = {"silenced": "silenced", "first_out": "FIRST OUT", "chattering": "chatters", "muted": "in the flood"}
     found = [word for flag, word in words.items() if row[flag]]
     found += [f"degraded: {'; '.join(row['unknown'])}"] if row["degraded"] else []
+    found += [_hazard(row["hazard"])] if row["hazard"] else []
     step = row["escalation"]
     return found + ([f"escalated to {step['post']}, {step['step']} of {step['of']}"] if step and step["step"] else [])
+
+
+def _hazard(told: dict[str, Any]) -> str:
+    """Return how far the centre is with a hazard; its words must not command the terminal."""
+    words = [f"hazard {told['hazard']}: {told['status'].replace('_', ' ')}", told["reason"]]
+    words += ["major" if told["level"] == "major" else "", "supervised" if told["supervised"] else ""]
+    words += [told["responsible"], f"until {told['deadline']}" if told["deadline"] else ""]
+    words += ["RECURS" if told["recurs"] else ""]
+    return value(", ".join(filter(None, words)))
 
 
 def event(found: dict[str, Any]) -> str:
@@ -108,7 +118,7 @@ def event(found: dict[str, Any]) -> str:
     moment = datetime.fromisoformat(found["time"]).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     words = [
         str(data[key])
-        for key in ("action", "to_state", "wanted", "online", "value", "reason", "zone", "raised")
+        for key in ("action", "step", "to_state", "wanted", "online", "value", "reason", "zone", "raised")
         if _tells(data, key)
     ]
     test = " [test]" if found["test"] else ""
@@ -175,7 +185,7 @@ def coverage(rows: list[dict[str, Any]]) -> Table | Text:
 def _uplink(row: dict[str, Any] | None) -> Text:
     if row is None:
         return Text("none", style="dim")
-    where = row["broker"] if row["preferred"] else f"{row['broker']} (not the first of the list)"
+    where = row["broker"] if row.get("preferred", True) else f"{row['broker']} (not the first of the list)"
     words = f"{row['state']} {where} since {_since(row['since'])}, {row['sent']} sent. {row['reason']}"
     return Text(words, style=_GOOD if row["state"] == "online" and not row["reason"] else _BAD)
 

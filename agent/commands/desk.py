@@ -17,8 +17,10 @@ from pydantic import ValidationError
 from agent.commands.options import CommandOptions, RoleOptions
 from agent.commands.request import ARGUMENTS, Command, Rejected, Request, in_words, read, sign
 from agent.core.errors import NotAllowed
-from agent.core.model import Alarm, AlarmDefinition, EventDraft, Lane, Operator, Priority
+from agent.core.hazard import Hazard
+from agent.core.model import Alarm, AlarmDefinition, EventDraft, Lane, Operator, Priority, Value
 from agent.core.ports import Clock, Recorder
+from agent.offers import Offer
 from agent.policy import CLOCK_SET
 
 log = structlog.get_logger(__name__)
@@ -54,6 +56,15 @@ class Acting(Protocol):
 
     def send(self, evidence: str) -> int:
         """Send a file of evidence; return in how many parts."""
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        """Keep what is said of an alarm's hazard; return whether the alarm was raised again since."""
+
+    def offer(self, offer: Offer) -> dict[str, Value]:
+        """Take a model bundle in hand that is offered; return which offer that is, and how far it is."""
+
+    def withdraw(self, camera: str) -> dict[str, Value]:
+        """Give an offer up that was not taken yet; return which."""
 
     def revisions(self) -> dict[str, str]:
         """Return what runs."""
@@ -118,7 +129,7 @@ class Desk:
             self._check(request, self.options.roles[request.role])
             arguments = ARGUMENTS[request.command].model_validate(request.arguments)
             operator = Operator(request.operator, via, request.note)
-            found = _DO[request.command](self, operator, **arguments.model_dump())
+            found = _DO[request.command](self, operator, **arguments.model_dump(), **_more(request))
         except ValidationError as error:
             return self._told(request.id, reason=in_words(error))
         except KeyError as error:
@@ -221,6 +232,17 @@ class Desk:
     def _revision(self, _operator: Operator) -> dict[str, Any]:
         return {**self._acting.revisions()}
 
+    def _hazard(self, operator: Operator, alarm: str, hazard: str, **told: Any) -> dict[str, Any]:
+        kept = Hazard(hazard, at=self._clock.now().utc, by=operator.name, via=operator.via, **told)
+        return {"recurs": self._acting.tell_hazard(alarm, kept, operator)}
+
+    def _offer(self, operator: Operator, id_: str, **offered: Any) -> dict[str, Any]:
+        made = Offer(id_, operator=operator.name, via=operator.via, note=operator.note, **offered)
+        return {**self._acting.offer(made)}
+
+    def _withdraw(self, _operator: Operator, camera: str) -> dict[str, Any]:
+        return {**self._acting.withdraw(camera)}
+
 
 _DO: Mapping[Command, Callable[..., dict[str, Any]]] = {
     Command.ACKNOWLEDGE: Desk._acknowledge,
@@ -231,7 +253,15 @@ _DO: Mapping[Command, Callable[..., dict[str, Any]]] = {
     Command.CLIP: Desk._clip,
     Command.EVIDENCE: Desk._evidence,
     Command.REVISION: Desk._revision,
+    Command.HAZARD: Desk._hazard,
+    Command.OFFER: Desk._offer,
+    Command.WITHDRAW: Desk._withdraw,
 }
+
+
+def _more(request: Request) -> dict[str, str]:
+    """What goes on after the answer is known by the id of its command."""
+    return {"id_": request.id} if request.command is Command.OFFER else {}
 
 
 def _json(answer: dict[str, Any]) -> bytes:

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agent.core.hazard import Handling
 from agent.journal.envelope import encode
 
 LARGEST = 16 * 1024
@@ -28,6 +30,9 @@ class Command(StrEnum):
     CLIP = "clip"
     EVIDENCE = "evidence"
     REVISION = "revision"
+    HAZARD = "hazard"
+    OFFER = "offer"
+    WITHDRAW = "withdraw"
 
 
 class _Strict(BaseModel):
@@ -79,6 +84,37 @@ class OfEvidence(_Strict):
     evidence: str
 
 
+class OfHazard(OfAlarm):
+    """How far the centre is with the hazard that an occurrence of an alarm made known; all of it each time."""
+
+    occurrence: str = Field(min_length=1, max_length=64)
+    hazard: str = Field(min_length=1, max_length=64)
+    status: Handling
+    level: Literal["", "general", "major"] = ""
+    measures: str = Field(default="", max_length=500)
+    responsible: str = Field(default="", max_length=80)
+    deadline: date | None = None
+    supervised: bool = False
+    reason: str = Field(default="", max_length=500)
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.status is Handling.REJECTED and not self.reason:
+            raise ValueError("rejected needs a 'reason': what is still wrong")
+        return self
+
+
+class OfOffer(OfCamera):
+    """A model bundle for a camera; ``sha256`` is of its manifest."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$", max_length=64)
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$", max_length=32)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    url: str = Field(default="", max_length=1000)
+    mode: Literal["activate", "shadow"] = "activate"
+    seconds: float = Field(default=600.0, ge=1, le=86400, description="for how long it is shadowed")
+
+
 class OfNothing(_Strict):
     """No arguments."""
 
@@ -92,6 +128,9 @@ ARGUMENTS: Mapping[Command, type[_Strict]] = {
     Command.CLIP: OfCamera,
     Command.EVIDENCE: OfEvidence,
     Command.REVISION: OfNothing,
+    Command.HAZARD: OfHazard,
+    Command.OFFER: OfOffer,
+    Command.WITHDRAW: OfCamera,
 }
 
 
@@ -127,4 +166,7 @@ def sign(key: str, signed: bytes) -> str:
 
 def in_words(error: ValidationError) -> str:
     """Return every fault in one line."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    )

@@ -10,6 +10,8 @@ from functools import partial
 from itertools import repeat
 from typing import NamedTuple
 
+from agent.core.hazard import Hazard
+
 Value = bool | int | float | str | None
 """What a point can hold, in its engineering unit."""
 
@@ -258,6 +260,7 @@ class Alarm:
     """Monotonic seconds of the latest raises, the oldest first."""
     chattering: bool = False
     first_out: bool = False
+    hazard: Hazard | None = None
 
     @property
     def state(self) -> AlarmState:
@@ -308,6 +311,8 @@ class Action(StrEnum):
     STEADY = "steady"
     REMOVED = "removed"
     """Its rule is gone."""
+    HAZARD = "hazard"
+    """The centre told how far it is with the hazard; nothing of the alarm changed."""
 
 
 @dataclass(frozen=True, slots=True)

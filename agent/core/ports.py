@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from agent.core.hazard import Hazard
 from agent.core.model import (
     Alarm,
     AlarmDefinition,
@@ -279,6 +280,9 @@ class RuleEngine(Protocol):
 
     def bring_back(self, alarm: str, operator: Operator, now: Instant) -> list[Change]:
         """Put it into service again."""
+
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator, now: Instant) -> list[Change]:
+        """Keep what the centre says of an alarm's hazard; it changes nothing else."""
 
     def next_due_s(self) -> float | None:
         """Return the monotonic time of the earliest timer, or None."""

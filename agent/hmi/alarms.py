@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from agent.hmi.texts import named, say
-from agent.hmi.words import COLOURS, REMOVED, SIGNS, called, clock, number, reason, state
+from agent.hmi.words import COLOURS, REMOVED, SIGNS, called, clock, hazard, number, reason, state
 
 Doer = Callable[[dict[str, Any], str], Callable[[], Any]]
 """Makes the handler of a button: (alarm, what) → handler."""
@@ -49,6 +49,8 @@ def draw_removed(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
             with ui.column().classes("grow gap-0"):
                 ui.label(named(alarm["name"], language)).classes("text-xl font-bold")
                 ui.label(_why(alarm, language)).classes("text-base")
+                if told := hazard(alarm, language):
+                    ui.label(told).classes("text-base")
                 ui.label(alarm["id"]).classes("dim")
             if alarm["active"]:
                 ui.badge(say("active_now", language), color="red-9").classes("text-base px-3 py-1")
@@ -74,6 +76,8 @@ def _draw_card(alarm: dict[str, Any], language: str, doer: Doer) -> None:
             ui.label(alarm["id"]).classes("dim")
         if alarm["response"]:
             ui.label(f"➜ {named(alarm['response'], language)}").classes("text-lg")
+        if told := hazard(alarm, language):
+            ui.label(told).classes("text-base").mark(f"hazard-{alarm['id']}")
         if post := called(alarm, language):
             ui.label(post).classes("text-base" if "⇧" in post else "text-base dim")
 
@@ -85,6 +89,8 @@ def _draw_line(alarm: dict[str, Any], language: str, doer: Doer) -> None:
         name = ui.label(named(alarm["name"], language)).classes("text-lg font-bold alarm-name ellipsis")
         name.style("flex: 3 1 10rem; min-width: 0")
         ui.label(state(alarm, language)).classes("text-base ellipsis").style("flex: 2 1 0; min-width: 0")
+        if alarm["hazard"]:
+            ui.label(hazard(alarm, language)).classes("text-base ellipsis").style("flex: 2 1 0; min-width: 0")
         _value(alarm).classes("gt-md")
         ui.label(clock(alarm["raised_at"])).classes("dim gt-md").style("white-space: nowrap")
         _acknowledge(alarm, language, doer, "md")

@@ -27,6 +27,19 @@ def state(alarm: dict[str, Any], language: str) -> str:
     return " · ".join(words)
 
 
+def hazard(alarm: dict[str, Any], language: str) -> str:
+    """Return how far the centre is with the hazard that the alarm made known, or nothing."""
+    told = alarm["hazard"]
+    if told is None:
+        return ""
+    words = [f"{say('hazard', language)} {told['hazard']}: {say(told['status'], language)}", told["reason"]]
+    words += [say("major", language) if told["level"] == "major" else ""]
+    words += [say("supervised", language) if told["supervised"] else "", told["responsible"]]
+    words += [f"{say('until', language)} {told['deadline']}" if told["deadline"] else ""]
+    words += [f"⚠ {say('recurs', language)}" if told["recurs"] else ""]
+    return " · ".join(filter(None, words))
+
+
 def called(alarm: dict[str, Any], language: str) -> str:
     """Return the post that is called now, and who is next."""
     step = alarm["escalation"]

@@ -47,7 +47,8 @@ class JournalStats:
     """``failed`` tells why nothing reaches the disk now, or is empty.
 
     ``autonomy_h`` is for how many hours it can take everything in if nothing is sent, at the pace of the last hour.
-    ``unconfirmed`` were sent, and the centre has not said that it has them.
+    ``unconfirmed`` were sent, and the centre has not said that it has them; ``confirmed`` tells by
+    lane how many, and up to which number it has the lane. None until the journal was opened.
     """
 
     events: int = 0
@@ -57,6 +58,7 @@ class JournalStats:
     failed: str = ""
     autonomy_h: float = LONGEST_H
     unconfirmed: int = 0
+    confirmed: dict[str, tuple[int, int]] | None = None
 
 
 class Journal:
@@ -229,8 +231,9 @@ class Journal:
             self._go_on_salvaging(store, self._salvage)
         last, pending = store.stats()
         hours = self._keeper.hours(store, time.monotonic())
-        size, unconfirmed = store.size_bytes(), store.unconfirmed()
-        self.stats = JournalStats(last, pending, size, autonomy_h=hours, unconfirmed=unconfirmed)
+        size, marks = store.size_bytes(), store.confirmed()
+        waiting = sum(each for each, _ in marks.values())
+        self.stats = JournalStats(last, pending, size, autonomy_h=hours, unconfirmed=waiting, confirmed=marks)
 
     def _mind_the_room(self, store: Store) -> None:
         """Without ballast nothing can be given back: keep the log empty, and room in the file for what comes next."""

@@ -230,7 +230,12 @@ class Store:
 
     def unconfirmed(self) -> int:
         """Return how many events were sent, and the centre has not said that it has them."""
-        return sum(max(0, mark.done - mark.stored) for mark in self._marks.of.values()) if self.confirms else 0
+        return sum(waiting for waiting, _ in self.confirmed().values())
+
+    def confirmed(self) -> dict[str, tuple[int, int]]:
+        """Return by lane how many events were sent and are not confirmed, and up to which number the centre has it."""
+        marks = self._marks.of.items() if self.confirms else ()
+        return {lane: (max(0, mark.done - mark.stored), mark.stored) for lane, mark in marks}
 
     def mark_sent(self, rows: Iterable[Row]) -> None:
         """Take rows as sent: the broker has them."""

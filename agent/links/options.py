@@ -15,26 +15,31 @@ from agent.links.address import is_encrypted
 _SECURE = "write mqtts://, wss:// or https://"
 
 
-class LinkOptions(Options):
-    """How we come to a broker, and who we are there; ``agent.links.tls`` reads the files."""
+class CertificateOptions(Options):
+    """What a connection with TLS is given; ``agent.links.tls`` reads the files."""
 
-    client_id: str = ""
-    username: str = ""
-    password: Secret | None = None
     ca_file: File | None = Field(default=None, description="who signed the brokers' certificates; None: the system's")
     certificate: File | None = Field(default=None, description="our own, in PEM, for brokers that ask for one")
     key: File | None = Field(default=None, description="of our certificate; nobody else may read it")
-    keepalive: Duration = Field(default=10.0, ge=1, le=65535)
-    patience: Duration = Field(default=10.0, ge=1, le=60, description="how long a broker may take to take us in")
-    prefer_again: Duration = Field(
-        default=60.0, ge=1, description="on another broker than the first, a better one is tried that often"
-    )
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if (self.certificate is None) is not (self.key is None):
             raise ValueError("'certificate' and 'key' belong together; give both or none")
         return self
+
+
+class LinkOptions(CertificateOptions):
+    """How we come to a broker, and who we are there."""
+
+    client_id: str = ""
+    username: str = ""
+    password: Secret | None = None
+    keepalive: Duration = Field(default=10.0, ge=1, le=65535)
+    patience: Duration = Field(default=10.0, ge=1, le=60, description="how long a broker may take to take us in")
+    prefer_again: Duration = Field(
+        default=60.0, ge=1, description="on another broker than the first, a better one is tried that often"
+    )
 
     def secret(self) -> str | None:
         """Return what proves who we are. It may read a file; raises ValueError, OSError."""

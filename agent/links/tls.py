@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from agent.links.address import is_encrypted
-from agent.links.options import LinkOptions
+from agent.links.options import CertificateOptions, LinkOptions
 
 _CLOCK = "or this PC's clock is wrong"
 _HUNG_UP = "it hung up on TLS; is that the port with TLS, and does it take our certificate (or ask for one)?"
@@ -58,7 +58,7 @@ def papers(options: LinkOptions, end: str, now: datetime) -> Papers:
     return Papers(context(options, now) if is_encrypted(end) else None, options.secret())
 
 
-def context(options: LinkOptions, now: datetime) -> ssl.SSLContext:
+def context(options: CertificateOptions, now: datetime) -> ssl.SSLContext:
     """Return what TLS needs. Raises ValueError that says which file is wrong, and how; ``now`` is UTC."""
     try:
         made = ssl.create_default_context(cafile=options.ca_file)

@@ -11,7 +11,8 @@ from agent.commands.request import Command
 from agent.core.model import Action, AlarmState, Level, Quality, Value
 from agent.coverage import CoverageRow
 from agent.evidence import ItemRow
-from agent.reports import EscalationRow, RemovalRow
+from agent.offers import Step
+from agent.reports import EscalationRow, HazardRow, RemovalRow
 
 __all__ = ["Report"]
 _Result = Literal["done", "refused"]
@@ -77,6 +78,7 @@ class AlarmTransition(TypedDict):
     shelved: RemovalRow | None
     suppressed: RemovalRow | None
     out_of_service: RemovalRow | None
+    hazard: HazardRow | None
     silenced: bool
     count: int
     evaluation: Literal["ok", "degraded"]
@@ -240,6 +242,20 @@ class ModelChange(TypedDict):
     comparison: NotRequired[dict[str, object]]
     engine: NotRequired[str]
     older_than: NotRequired[str]
+
+
+class ModelOffer(TypedDict):
+    """How far a bundle is that the centre offered; ``offer`` is the id of its command."""
+
+    offer: str
+    camera: str
+    model: str
+    sha256: str
+    mode: Literal["activate", "shadow"]
+    step: Step
+    reason: str
+    url: str
+    operator: Person
 
 
 class EvidenceData(ItemRow):

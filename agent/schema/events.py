@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "gateway.state": Kind(Lane.STATE, data.GatewayState),
     "kpi": Kind(Lane.STATE, data.Report),
     "model.change": Kind(Lane.STATE, data.ModelChange),
+    "model.offer": Kind(Lane.STATE, data.ModelOffer),
     "operator.action": Kind(Lane.STATE, data.OperatorAction),
     "output.state": Kind(Lane.STATE, data.OutputState),
     "proof.result": Kind(Lane.STATE, data.ProofResult),

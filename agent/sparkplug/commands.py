@@ -8,7 +8,7 @@ the broker or overtaken is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -182,14 +182,3 @@ class Commands:
 
     def _tell(self, point: str, details: dict[str, object], now: Instant) -> None:
         self._record(operator_event("write-point", {"point": point, **details}, self._host, now))
-
-
-def rebirths(body: bytes) -> Iterator[str]:
-    """Yield for each command for the node itself why it is not followed, empty for a request to be born again.
-
-    Raises ValueError for what is no payload.
-    """
-    _, commands = decode(body)
-    for command in commands:
-        is_rebirth = command.name == "Node Control/Rebirth"
-        yield "" if is_rebirth and command.value is True else f"{command.name or command.alias!r} cannot be written"

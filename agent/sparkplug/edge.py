@@ -16,14 +16,16 @@ from agent.core.model import EventDraft, Instant, Lane
 from agent.core.ports import Clock
 from agent.links import tls
 from agent.links.arrivals import LinkLost
+from agent.sparkplug.asking import COMMAND, Asking
 from agent.sparkplug.bdseq import Connections
-from agent.sparkplug.commands import Commands, rebirths
+from agent.sparkplug.commands import Commands
 from agent.sparkplug.kept import Kept
 from agent.sparkplug.link import Heard, Link
 from agent.sparkplug.node import Node
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.scout import Scout
-from agent.sparkplug.session import Host, Message, Names
+from agent.sparkplug.session import REBIRTH, Host, Message, Names
+from agent.sparkplug.values import Command, decode
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +81,8 @@ class Edge:
     ) -> None:
         self.status = EdgeStatus(False, clock.now().utc)
         self.commands = commands
+        self.asking: Asking | None = None
+        """Takes commands from above; set it before ``run``."""
         self._options, self._names, self._node, self._connections = options, names, node, connections
         self._kept, self._record, self._clock = kept, record, clock
         self._client_id = options.client_id or f"anshao-{names.node}-sparkplug"
@@ -259,16 +263,28 @@ class Edge:
             self.commands.take(heard.topic.rpartition("/")[2], heard.body, heard.retained)
 
     def _hears_for_node(self, heard: Heard) -> None:
-        """A request to be born again may come at any time; nothing else of the node is written from afar."""
+        if heard.retained:
+            self.commands.refuse("gateway", {}, "the broker kept it from earlier")
+            return
         try:
-            for refusal in rebirths(heard.body) if not heard.retained else ("the broker kept it from earlier",):
-                if refusal:
-                    self.commands.refuse("gateway", {}, refusal)
-                else:
-                    log.info("born again, as a host asks", broker=self.status.broker)
-                    self._rebirth = True
+            _, commands = decode(heard.body)
         except ValueError as error:
             self.commands.refuse("gateway", {}, str(error))
+            return
+        for command in commands:
+            if refusal := self._obey(command):
+                self.commands.refuse("gateway", {}, refusal)
+
+    def _obey(self, command: Command) -> str:
+        """Return why it is not done, or nothing: a rebirth may be asked for at any time, what else the desk decides."""
+        if command.name == REBIRTH and command.value is True:
+            log.info("born again, as a host asks", broker=self.status.broker)
+            self._rebirth = True
+            return ""
+        entry = self._node.catalogue.find("", command.name, command.alias)
+        if self.asking is not None and entry is not None and entry.point.id == COMMAND:
+            return self.asking.put(command.value)
+        return f"{command.name or command.alias!r} cannot be written"
 
     def _tell_loss(self, reason: str) -> None:
         now = self._now()

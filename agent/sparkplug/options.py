@@ -33,6 +33,7 @@ class SparkplugOptions(LinkOptions):
     history: int = Field(default=10_000, ge=0, le=1_000_000, description="changes kept while nobody can be told")
     history_rate: int = Field(default=200, ge=1, le=10_000, description="kept changes sent a second")
     writable: tuple[str, ...] = Field(default=(), description="points that a host may write; never an output's")
+    commands: bool = Field(default=False, description="commands from above may come as NCMD, too")
     command_age: Duration = Field(default=30.0, gt=0, le=3600, description="a command that is older is refused")
 
     @model_validator(mode="after")

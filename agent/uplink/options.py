@@ -67,6 +67,9 @@ class UplinkOptions(LinkOptions):
     watermark: bool = Field(
         default=False, description="the centre says what it has stored, and what it has not is kept and sent on demand"
     )
+    confirm_within: Duration = Field(
+        default=600.0, ge=10, description="with 'watermark': events that wait longer for the centre are an alarm"
+    )
 
     commands: CommandOptions | None = Field(default=None, description="commands from above; without it none is heard")
 
@@ -80,6 +83,8 @@ class UplinkOptions(LinkOptions):
             raise ValueError("'preset' and 'mapping' say what goes to a broker; leave them out, or give 'brokers'")
         if not self.brokers and (self.watermark or self.commands):
             raise ValueError("'watermark' and 'commands' come from a broker; leave them out, or give 'brokers'")
+        if "confirm_within" in self.model_fields_set and not self.watermark:
+            raise ValueError("'confirm_within' is for a centre that confirms; add 'watermark: true', or leave it out")
         self.require_use_of_certificates(self.ends)
         return self
 

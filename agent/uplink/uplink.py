@@ -19,11 +19,13 @@ from agent.core.ports import Clock
 from agent.journal import Identity, Journal
 from agent.links import tls
 from agent.links.arrivals import LinkLost
+from agent.uplink.confirming import Confirming
 from agent.uplink.file_link import FileLink
 from agent.uplink.flight import Attach, Flight
 from agent.uplink.link import Link, Message
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
+from agent.uplink.points import CONFIRMS
 from agent.uplink.status import UplinkStatus
 from agent.uplink.watermark import Watermark
 from agent.uplink.web_link import WebLink
@@ -60,16 +62,20 @@ class Uplink:
         self.desk: Desk | None = None
         """Takes commands from above; set it before ``run``."""
         self._watermark = Watermark(journal, clock)
+        self._confirming = Confirming(options.confirm_within)
         self._strikes: Counter[str] = Counter()
         """How often a broker took us in, and then acknowledged nothing; others go before it."""
 
     def values(self) -> Iterator[tuple[str, Value]]:
-        """Yield the points of ``agent.uplink.points`` and what they are now."""
+        """Yield the points of ``agent.uplink.points`` and what they are now, None for what is not known."""
         yield "gateway.uplink_online", self.status.online
         if len(self._options.ends) > 1:
             yield "gateway.uplink_preferred", self.status.online and self.status.preferred
         if self._options.watermark:
-            yield "gateway.unconfirmed", self._journal.stats.unconfirmed
+            stats = self._journal.stats
+            yield "gateway.unconfirmed", stats.unconfirmed
+            marks = stats.confirmed if not stats.failed else None
+            yield CONFIRMS, self._confirming.look(marks, self.status.online, self._clock.now().mono_s)
         if self._ends is not None:
             left = self._ends - self._clock.now().utc
             yield "gateway.certificate_days", round(left.total_seconds() / 86400.0, 1)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from agent.api import serve
 from agent.cli.main import app
-from tests.view import FakeView
+from agent.core.hazard import Handling
+from tests.view import FakeView, hazard_of
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_status_for_people_and_for_programs(view: FakeView) -> None:
         "P1 1, P2 1, P3 1",
         "2 unacknowledged",
         "offline mqtt://centre",
+        "online mqtt://scada",
         "up 62min",
         "siren",
     ):
@@ -143,6 +145,16 @@ def test_alarms_tell_what_is_special(view: FakeView) -> None:
         assert words in text
 
 
+def test_alarms_tell_how_far_a_hazard_is(view: FakeView) -> None:
+    assert anshao("alarms", "--hazards")[1].strip() == "no alarms"
+    view.rows[0]["hazard"] = hazard_of(Handling.AWAITING_ACCEPTANCE, "Wang\x1b[2J")
+    text = anshao("alarms", "--hazards")[1]
+    assert view.rows[0]["id"] in text and view.rows[1]["id"] not in text and "\x1b" not in text
+    words = " ".join(text.split())
+    for each in ("hazard YH-31:", "awaiting", "supervised", "RECURS"):
+        assert each in words
+
+
 def test_test_outputs(view: FakeView) -> None:
     code, text = anshao("test-outputs", "siren", "--seconds", "1500ms", "--operator", "li")
     assert code == 0 and "1.5 s" in text
@@ -216,7 +228,9 @@ def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
         code == 0 and "gate: the model of site.yaml, 31.5 ms on cpu int8 (cuda fp32: its driver is broken), on" in text
     )
     assert "probation for 600 s more" in text and "kept: ppe/1.0.1" in text
+    view.models.offer = {"offer": "o1", "model": "ppe/1.0.2", "step": "waiting", "reason": "alarm bare is active"}
     code, text = anshao("models", "status", "--camera", "gate")
+    assert "offer      ppe/1.0.2 waiting: alarm bare is active" in text
     assert (
         code == 0
         and "ppe 1.0.0, sha256 ab12" in text

@@ -16,9 +16,13 @@ from agent.commands.desk import _MOST_REFUSALS
 from agent.commands.request import read, sign
 from agent.core.clock import ManualClock
 from agent.core.errors import NotAllowed
-from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, Priority
+from agent.core.hazard import Hazard
+from agent.core.model import Alarm, AlarmDefinition, AlarmState, Operator, Priority, Value
+from agent.offers import Offer
 from tests.fakes import FakeRecorder
 
+HAZARD = {"alarm": "gas", "occurrence": "o1", "hazard": "YH-31", "status": "rectifying", "deadline": "2026-01-12"}
+OFFER = {"camera": "gate", "name": "ppe", "version": "1.0.1", "sha256": "5" * 64}
 KEY = "correct horse battery staple"
 
 
@@ -66,6 +70,19 @@ class Plant:
         self.done.append(("send", evidence))
         return 3
 
+    def tell_hazard(self, alarm: str, hazard: Hazard, operator: Operator) -> bool:
+        self.done.append(("hazard", self.alarms[alarm].id, hazard.status, hazard.by, hazard.occurrence))
+        return False
+
+    def offer(self, offer: Offer) -> dict[str, Value]:
+        if offer.camera != "gate":
+            raise KeyError(offer.camera)
+        self.done.append(("offer", offer))
+        return {"offer": offer.id, "step": "accepted"}
+
+    def withdraw(self, camera: str) -> dict[str, Value]:
+        raise NotAllowed(f"there is nothing to withdraw: no offer for {camera} waits")
+
     def revisions(self) -> dict[str, str]:
         return {"software": "1", "config": "2", "rules": "3"}
 
@@ -78,7 +95,20 @@ class Rig:
         (folder / "key").write_text(KEY)
         (folder / "key").chmod(0o600)
         roles = {
-            "dispatcher": {"may": ["acknowledge", "silence", "shelve", "unshelve", "snapshot", "evidence", "revision"]},
+            "dispatcher": {
+                "may": [
+                    "acknowledge",
+                    "silence",
+                    "shelve",
+                    "unshelve",
+                    "snapshot",
+                    "evidence",
+                    "revision",
+                    "offer",
+                    "withdraw",
+                    "hazard",
+                ]
+            },
             "viewer": {"may": ["revision"]},
             "signed": {"may": ["silence"], "key": {"file": folder / "key"}},
         }
@@ -120,6 +150,8 @@ def rig(tmp_path: Path) -> Rig:
         ("unshelve", {"alarm": "level"}, {"unshelved": True}),
         ("snapshot", {"camera": "gate"}, {"evidence": "1.gate/snapshot"}),
         ("evidence", {"evidence": "1.gate/clip"}, {"parts": 3}),
+        ("hazard", HAZARD, {"recurs": False}),
+        ("offer", OFFER, {"offer": "1", "step": "accepted"}),
         ("revision", {}, {"software": "1", "config": "2", "rules": "3"}),
     ],
 )
@@ -209,6 +241,14 @@ async def test_what_is_too_old_too_long_or_of_an_unknown_time_is_refused(rig: Ri
         ({"command": "reboot"}, "command: Input should be 'acknowledge'"),
         ({"command": "acknowledge", "arguments": {"alarm": "gas"}, "note": ""}, "needs a reason"),
         ({"command": "snapshot", "arguments": {"camera": "moon"}}, "there is no 'moon'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "status": "rejected"}}, "rejected needs a 'reason'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "status": "done"}}, "status: Input should be 'registered'"),
+        ({"command": "hazard", "arguments": {**HAZARD, "alarm": "gsa"}}, "there is no 'gsa'"),
+        ({"command": "offer", "arguments": {**OFFER, "sha256": "5" * 63}}, "sha256: String should match pattern"),
+        ({"command": "offer", "arguments": {**OFFER, "name": "../ppe"}}, "name: String should match pattern"),
+        ({"command": "offer", "arguments": {**OFFER, "camera": "moon"}}, "there is no 'moon'"),
+        ({"command": "offer", "arguments": OFFER, "role": "viewer"}, "the role 'viewer' may not offer"),
+        ({"command": "withdraw", "arguments": {"camera": "gate"}}, "no offer for gate waits"),
         ({"operator": ""}, "operator: String should have at least 1 character"),
     ],
 )

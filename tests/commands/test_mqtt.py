@@ -32,7 +32,7 @@ devices:
 uplink:
   brokers: [mqtt://127.0.0.1:{port}]
   commands:
-    roles: {{dispatcher: {{may: [acknowledge, silence, revision]}}}}
+    roles: {{dispatcher: {{may: [acknowledge, silence, revision, hazard, offer]}}}}
     answers: [centre/answers]
 """
 RULES = """rules:
@@ -78,7 +78,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Agent, Centre]]:
         broker.kill()
 
 
-def command(name: str, **arguments: Any) -> dict[str, Any]:
+def command(name: str, /, **arguments: Any) -> dict[str, Any]:
     expires = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
     told = {"id": str(uuid.uuid4()), "gateway": "gw", "command": name, "nonce": uuid.uuid4().hex, "expires": expires}
     return {**told, "role": "dispatcher", "operator": "Li Wei", "note": "seen", "arguments": arguments}
@@ -100,7 +100,15 @@ async def test_a_command_is_done_answered_and_told(tmp_path: Path) -> None:
         assert told["topic"] == "plant/works/gw/answer", "nobody makes the gateway write where it should not"
         assert not agent.pipeline.engine.alarms["fire.H"].silenced
 
-        await until(lambda: len([body for body in centre.first_seen() if body["type"] == "anshao.command.v1"]) == 2)
+        occurrence = agent.pipeline.engine.alarms["gas.H"].occurrence
+        asked_hazard = command("hazard", alarm="gas.H", occurrence=occurrence, hazard="YH-31", status="assigned")
+        assert (await centre.ask(asked_hazard, "centre/answers/7"))["answer"] == {"recurs": False}
+        assert [row["hazard"] and row["hazard"]["by"] for row in agent.gateway.alarms(False)] == [None, "Li Wei"]
+        offered = command("offer", camera="gate", name="ppe", version="1.0.1", sha256="5" * 64)
+        told = await centre.ask(offered, "centre/answers/7")
+        assert told["result"] == "refused" and "this site takes no offers" in told["reason"]
+
+        await until(lambda: len([body for body in centre.first_seen() if body["type"] == "anshao.command.v1"]) == 4)
         again = await centre.ask(asked, "centre/answers/7")
         assert again["answer"] == {"acknowledged": True}
         await agent.journal.settled()

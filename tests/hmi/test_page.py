@@ -14,9 +14,10 @@ from playwright.async_api import Page, async_playwright
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from agent.api import serve
+from agent.core.hazard import Handling
 from tests.fakes import until
 from tests.servers.process import Server, free_port
-from tests.view import NOW, FakeView, alarm
+from tests.view import NOW, FakeView, alarm, hazard_of
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 GOLDEN = next((Path(__file__).parents[2] / "models/ppe/golden").glob("*.jpg"))
@@ -125,6 +126,7 @@ async def test_shelf_service_flood_and_figures(page: Page, hmi: Server, tmp_path
     view = FakeView("zh")
     view.rows[0]["first_out"] = view.rows[0]["chattering"] = True
     view.rows[0]["off_delay_s"] = 40.0
+    view.rows[1]["hazard"] = hazard_of(Handling.RECTIFYING, "王芳")
     view.rows[1]["escalation"] = {"step": 1, "of": 2, "post": "班长", "next_post": "车间主任", "next_at": NOW}
     try:
         async with serve(view, tmp_path / "a.sock"):
@@ -132,7 +134,13 @@ async def test_shelf_service_flood_and_figures(page: Page, hmi: Server, tmp_path
             await page.goto(f"http://127.0.0.1:{hmi.port}/")
             await page.get_by_label("操作员").fill("li")
             text = await page.inner_text("body")
-            for words in ("首出", "抖动 (恢复延时 40 s)", "已升级至 班长 (1/2)", "非安全仪表系统"):
+            for words in (
+                "首出",
+                "抖动 (恢复延时 40 s)",
+                "已升级至 班长 (1/2)",
+                "隐患 YH-31: 整改中 · 重大隐患 · 挂牌督办 · 王芳",
+                "非安全仪表系统",
+            ):
                 assert words in text
             await shelving_works(page, view)
             await a_new_alarm_comes_forward(page, view)

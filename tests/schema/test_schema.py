@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from agent.app.cameras import CamerasDesk
+from agent.app.modelsets.offers import Offers
 from agent.app.modelsets.telling import Teller
 from agent.app.parts import Parts
 from agent.app.plan import load_plan
@@ -22,12 +23,14 @@ from agent.app.rulesets.store import RuleStore
 from agent.app.wiring import Agent
 from agent.core.clock import ManualClock, SystemClock
 from agent.core.errors import NotConnected
+from agent.core.hazard import Handling, Hazard
 from agent.core.model import EventDraft, Operator, Priority
 from agent.coverage import Span
 from agent.evidence.events import gone_events
 from agent.evidence.quota import doomed
 from agent.journal import Identity, Journal
 from agent.journal.envelope import encode, envelope
+from agent.offers import Offer
 from agent.operations import Operations
 from agent.policy import Policy
 from agent.schema import asyncapi
@@ -111,6 +114,8 @@ async def of_an_agent(folder: Path) -> list[dict[str, Any]]:
     task = asyncio.create_task(agent.run(stop))
     gateway, engine = agent.gateway, agent.pipeline.engine
     await until(lambda: {"gas.H", "level.H"} <= set(engine.standing), limit_s=10.0)
+    hazard = Hazard("YH-1", Handling.ASSIGNED, "o", agent.clock.now().utc, "Zhao", "mqtt", deadline=date(2026, 1, 12))
+    agent.pipeline.tell_hazard("gas.H", hazard, LI)
     gateway.silence(None, LI)
     gateway.operations.shelve("level.H", 60.0, LI)
     gateway.operations.take_out("gas.H", "Wang Fang", LI)
@@ -162,6 +167,9 @@ async def of_what_is_rare(folder: Path) -> list[dict[str, Any]]:
     )
     desk._publish(Span("early", "A", clock.now().utc, {"bare": (60, 58)}), is_over=True)
     Teller(recorder, clock)("shadowed", "gate", "m/1", LI, "it does not load", comparison={"pictures": 9})
+    site: Any = SimpleNamespace(knows=lambda _: True)
+    offered = Offer("o1", "gate", "m", "1.0.0", "5" * 64, "Li Wei", "mqtt")
+    Offers(site, site, lambda _: None, folder, 60.0, recorder, clock).accept(offered)
     operations = Operations(Policy(), clock.now())
     for _ in range(20):
         operations.flood.raised("hall", Priority.P3, clock.now().mono_s)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +148,49 @@ def test_the_number_of_the_connection_goes_on_over_restarts_and_over_a_damaged_f
     path.unlink()
     path.mkdir()
     assert Connections(path).next() == 0, "a disk that fails stops nothing"
+
+
+COMMANDS = """commands: true
+uplink:
+  brokers: [mqtt://127.0.0.1:{port}]
+  commands: {{roles: {{dispatcher: {{may: [revision]}}}}}}
+"""
+
+
+async def test_a_command_from_above_comes_as_ncmd_to_the_same_desk(tmp_path: Path, broker: Server) -> None:
+    def command(id_: str, **more: Any) -> bytes:
+        expires = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+        told = {"id": id_, "gateway": "hall-3", "command": "revision", "role": "dispatcher", "operator": "Li Wei"}
+        payload = Payload(timestamp=int(time.time() * 1000))
+        text = json.dumps({**told, "nonce": f"nonce-of-{id_}", "expires": expires, **more})
+        payload.metrics.add(name="gateway/command", string_value=text)
+        body: bytes = payload.SerializeToString()
+        return body
+
+    with Host(broker.port) as host:
+        more = COMMANDS.format(port=broker.port)
+        async with running(tmp_path / "site", [broker.port], more) as agent:
+            await until(lambda: host.heard("NBIRTH"))
+            born = {metric.name: metric for metric in metrics(host, "NBIRTH")}
+            answers = born["gateway/command_answer"].alias
+            assert born["gateway/command"].datatype == 12 and born["gateway/command"].string_value == ""
+
+            def answered(count: int) -> list[dict[str, Any]]:
+                told = [
+                    each.string_value for each in metrics(host, "NDATA") if each.alias == answers and each.string_value
+                ]
+                return [json.loads(each) for each in told] if len(told) >= count else []
+
+            host.send("spBv1.0/works/NCMD/hall-3", command("1"))
+            await until(lambda: answered(1))
+            host.send("spBv1.0/works/NCMD/hall-3", command("2", role="boss"))
+            await until(lambda: answered(2))
+            host.send("spBv1.0/works/NCMD/hall-3", command("3", nonce="nonce-of-1"))
+            await until(lambda: answered(3))
+            assert [(each["id"], each["result"]) for each in answered(3)] == [
+                *(("1", "done"), ("2", "refused"), ("3", "refused"))
+            ]
+            host.send("spBv1.0/works/NCMD/hall-3", asks("gateway/command_answer", 7))
+            await until(lambda: any("cannot be written" in each["reason"] for each in events(agent, "operator.action")))
+            told = events(agent, "command")
+            assert told[0]["operator"]["via"] == "sparkplug" and told[1]["via"] == "sparkplug"

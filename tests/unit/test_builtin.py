@@ -71,7 +71,7 @@ def test_a_device_with_a_heartbeat_alone_has_an_output_connection(tmp_path: Path
 
 
 def test_the_way_to_the_centre_has_alarms_for_what_can_go_wrong_on_it(tmp_path: Path) -> None:
-    brokers = "brokers: [mqtts://a, mqtts://b], certificate: c.pem, key: c.key"
+    brokers = "brokers: [mqtts://a, mqtts://b], certificate: c.pem, key: c.key, watermark: true"
 
     def ids(**values: float | bool) -> set[str]:
         told = {f"gateway__{name}": value for name, value in values.items()}
@@ -80,6 +80,8 @@ def test_the_way_to_the_centre_has_alarms_for_what_can_go_wrong_on_it(tmp_path: 
     assert ids(uplink_online=True, uplink_preferred=True, certificate_days=300.0) == set()
     assert ids(uplink_online=True, uplink_preferred=False) == {"gateway.uplink_fallback"}
     assert ids(uplink_online=False, uplink_preferred=False) == {"gateway.uplink"}
+    assert ids(uplink_online=True, centre_confirms=False) == {"gateway.confirmation"}
+    assert ids(uplink_online=True, centre_confirms=True) == ids(uplink_online=True) == set()
     assert ids(certificate_days=20.0) == {"gateway.certificate_30d"}
     assert ids(certificate_days=5.0) == {"gateway.certificate_30d", "gateway.certificate_7d"}
 

@@ -19,6 +19,7 @@ from agent.commands.request import ARGUMENTS, read
 from agent.core.clock import ManualClock
 from agent.core.model import Action, Alarm, AlarmDefinition, Delays, EventDraft, Instant, Lane, Priority, Transition
 from agent.journal.envelope import Identity, envelope
+from agent.offers.options import OfferOptions
 from agent.reports import alarm_event
 from agent.uplink.mapping import load, messages
 from agent.uplink.watermark import Confirmation
@@ -67,7 +68,12 @@ def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
 
 
 def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:
-    for sample in [*samples("docs/uplink.md", "yaml"), *samples("docs/commands.md", "yaml")]:
+    commands, offers = samples("docs/commands.md", "yaml")
+    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + offers, encoding="utf-8")
+    taken = load_plan(tmp_path / "site.yaml").site.models.offers
+    assert taken is not None and taken.hosts == ("models.centre.example",)
+    assert set(OfferOptions.model_fields) <= set(re.findall(r"\w+", offers))
+    for sample in [*samples("docs/uplink.md", "yaml"), commands]:
         (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
         assert "gateway.uplink" in {rule.definition.id for rule in load_plan(tmp_path / "site.yaml").rules}
 
@@ -101,6 +107,9 @@ async def test_the_command_of_commands_md_is_one_and_its_answer_has_that_form() 
     roles = {"roles": {"another": {"may": list(Command)}}}
     desk = Desk("hall-3", CommandOptions.model_validate(roles), cast(Acting, None), FakeRecorder(), ManualClock())
     assert set(json.loads(await desk.take(sample.encode(), "mqtt"))) == set(json.loads(answer))
+    (arguments,) = map(json.loads, samples("docs/commands.md", "json arguments"))
+    assert set(arguments) == set(Command)
+    assert all(ARGUMENTS[Command(name)].model_validate(found) for name, found in arguments.items())
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     assert {f"`{command}`" for command in Command} <= set(re.findall(r"`[a-z]+`", text)) and b"signature" not in signed
 

@@ -29,25 +29,29 @@ class Admitted:
     older_than: str = ""
 
 
-async def admit(store: ModelStore, model: str, *, older: bool = False) -> Admitted | str:
+async def admit(store: ModelStore, model: str, *, sha256: str = "", older: bool = False) -> Admitted | str:
     """Return the bundle ``model`` (the key of one that is kept, or a folder), or why it is refused.
 
-    One that is not kept must not be older than what has worked here, unless ``older`` says that this is wanted.
+    With ``sha256`` it must be the one whose manifest has it: what lies in a folder may have changed. One that is
+    not kept must not be older than what has worked here, unless ``older`` says that this is wanted.
     """
     try:
         if model in await asyncio.to_thread(store.keys):
             bundle = await asyncio.to_thread(store.load, model)
-            return Admitted(bundle, await asyncio.to_thread(bundle.digest), False)
-        return await _new(store, Path(model), older)
+            digest = await asyncio.to_thread(bundle.digest)
+            return _other(digest, sha256) or Admitted(bundle, digest, False)
+        return await _new(store, Path(model), sha256, older)
     except (ConfigError, ValueError, OSError) as error:
         return str(error)
 
 
-async def _new(store: ModelStore, source: Path, older: bool) -> Admitted:
+async def _new(store: ModelStore, source: Path, sha256: str, older: bool) -> Admitted:
     staged = await asyncio.to_thread(store.stage, source)
     newest = await asyncio.to_thread(store.newest.of, staged.manifest.name)
     older_than = newest if is_older(staged.manifest.version, newest) else ""
     try:
+        if fault := _other(await asyncio.to_thread(staged.digest), sha256):
+            raise ValueError(fault)
         if older_than and not older:
             raise ValueError(_OLDER.format(staged.title, older_than))
         tried = await rehearse(staged.folder)
@@ -58,6 +62,10 @@ async def _new(store: ModelStore, source: Path, older: bool) -> Admitted:
         raise
     bundle = Bundle(await asyncio.to_thread(store.keep, staged), staged.manifest)
     return Admitted(bundle, await asyncio.to_thread(bundle.digest), True, tried.tried, older_than)
+
+
+def _other(found: str, sha256: str) -> str:
+    return f"the sha256 of its manifest is {found}, and another one was offered" if sha256 not in ("", found) else ""
 
 
 _OLDER = "{} is older than {}, which has worked here; roll back, or take it all the same: --older, and --note why"

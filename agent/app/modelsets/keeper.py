@@ -6,7 +6,7 @@ What is refused changes nothing and says why. Used from the event loop only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -75,6 +75,8 @@ class ModelSets:
         probation_s: float = PROBATION_S,
     ) -> None:
         self.probations: dict[str, Probation] = {}
+        self.offered: Callable[[str], Mapping[str, str] | None] = lambda _: None
+        """Tells of the offer that is in hand for a camera."""
         self._cameras, self._store, self._pipeline = cameras, store, pipeline
         self._clock, self._probation_s = clock, probation_s
         self._configured = {name: camera.bundle for name, camera in cameras.items()}
@@ -147,38 +149,57 @@ class ModelSets:
             "latency_ms": round(driver.vitals.latency_ms, 1),
             **self.tuning.row(name),
             "shadow": self.shadows.row(name),
+            "offer": self.offered(name),
             "last": self._tell.last.get(name),
         }
 
+    def knows(self, camera: str) -> bool:
+        """Tell whether there is such a camera."""
+        return camera in self._cameras
+
+    def running(self, camera: str) -> str:
+        """Return the key of the model that a camera runs, nothing for that of ``site.yaml``."""
+        return self._key(camera)
+
+    def on_probation(self, camera: str) -> bool:
+        """Tell whether its model is not confirmed yet."""
+        return camera in self.probations
+
+    def last(self, camera: str) -> Outcome:
+        """Return the last event of a camera's model, empty when there was none."""
+        return self._tell.last.get(camera, {})
+
+    def busy(self, camera: str, mode: str) -> str:
+        """Return what speaks against another model just now, or nothing; in ``mode`` activate or shadow."""
+        return self._refusal(camera, force=False) if mode == "activate" else self._no_shadow(camera)
+
     async def activate(
-        self, camera: str, model: str, operator: Operator, force: bool = False, older: bool = False
+        self, camera: str, model: str, operator: Operator, *, force: bool = False, older: bool = False, sha256: str = ""
     ) -> Outcome:
         """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError.
 
         ``force`` is to do it while an alarm looks at the camera; ``older`` takes one that is older than what has
-        worked here, and needs a note of the operator's that says why.
+        worked here, and needs a note of the operator's that says why. With ``sha256`` only the one whose manifest has
+        it is taken.
         """
         driver = self._cameras[camera]
         async with self._lock:
             if refusal := self._refusal(camera, force):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle = await self._admit(camera, model, operator, older)
+            bundle = await self._admit(camera, model, operator, sha256, older)
             if not isinstance(bundle, Bundle):
                 return bundle
             if refusal := self._refusal(camera, force):  # rehearsing took its time
                 return self._tell("rejected", camera, model, operator, refusal)
             return await self._take(camera, driver, bundle, operator)
 
-    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> Outcome:
+    async def shadow(self, camera: str, model: str, for_s: float, operator: Operator, sha256: str = "") -> Outcome:
         """Let another model look through a camera beside the one at work, for a while. Raises KeyError."""
         driver = self._cameras[camera]
         async with self._lock:
-            refusal = self.shadows.refusal()
-            if camera in self.probations:
-                refusal = f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
-            if refusal:
+            if refusal := self._no_shadow(camera):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle = await self._admit(camera, model, operator)
+            bundle = await self._admit(camera, model, operator, sha256)
             if not isinstance(bundle, Bundle):
                 return bundle
             plan = Plan(camera, key_of(bundle), self._key(camera), for_s, operator)
@@ -215,6 +236,11 @@ class ModelSets:
         alarm = self._alarm(camera)
         return _WAIT.format(alarm) if alarm and not force else ""
 
+    def _no_shadow(self, camera: str) -> str:
+        if camera in self.probations:
+            return f"{self.probations[camera].key} is on probation, and is timed; wait until it is confirmed"
+        return self.shadows.refusal()
+
     def _alarm(self, camera: str, but: Collection[str] = ()) -> str:
         """Return an active alarm that looks at the camera's facts, ``but`` those, or nothing."""
         engine = self._pipeline.engine
@@ -225,9 +251,11 @@ class ModelSets:
                 return id_
         return ""
 
-    async def _admit(self, camera: str, model: str, operator: Operator, older: bool = False) -> Bundle | Outcome:
+    async def _admit(
+        self, camera: str, model: str, operator: Operator, sha256: str, older: bool = False
+    ) -> Bundle | Outcome:
         """Return the bundle once it is kept, or what is told of a refusal."""
-        found = _NO_NOTE if older and not operator.note else await admit(self._store, model, older=older)
+        found = _NO_NOTE if older and not operator.note else await admit(self._store, model, sha256=sha256, older=older)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256
