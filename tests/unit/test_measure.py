@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.bundle import Belief
 from models.detection import Box
 from models.vocabulary import Gear
 from tests.models.cameras import FOOTAGE
-from tools.footage import clip, rises, still
-from tools.labels import Half, Truth, half_of, scene_of, unseen
+from tools.footage import bare_parts, clip, rises, still
+from tools.labels import SETS, Half, Truth, half_of, of_anybody, scene_of, unseen
 from tools.measure import Case, Figure, Sheet, Sight, Thresholds, choose, counts, most_per_hour, share, wilson
 
 TALL, SMALL = Box(0, 0, 100, 200), Box(300, 0, 325, 50)
@@ -50,6 +55,43 @@ def test_alike_persons_of_one_picture_widen_the_interval() -> None:
 def test_no_alarm_in_an_hour_bounds_the_rate_by_three() -> None:
     assert most_per_hour(0, 2.0) == 1.5
     assert most_per_hour(4, 1.0) > 4
+
+
+def test_a_doubtful_box_counts_where_its_head_is_clearly_bare() -> None:
+    believing = replace(AT, believes={Gear.HELMET: Belief(score=0.4, missing_below=0.05)})
+    bare, vague, faint = sight(TALL, 0.04, 0.4), sight(TALL, 0.06, 0.4), sight(TALL, 0.04, 0.39)
+    assert [believing.takes(each) for each in (bare, vague, faint, sight(TALL, score=0.5))] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert not AT.takes(bare)
+    case = Case("css", [Truth(TALL, False, None)], [bare])
+    assert Sheet([case], believing).share(Figure.RECALL, Gear.HELMET).part == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 600), st.integers(1, 300)), max_size=6))
+def test_parts_without_anybody_show_nobody_and_fit_beside_each_other(boxes: list[tuple[int, int, int]]) -> None:
+    picture = np.zeros((640, 640, 3), np.uint8)
+    for x, y, size in boxes:
+        picture[y : y + size, x : x + size] = 255
+    shown = list(bare_parts(picture, [Box(x, y, x + size, y + size) for x, y, size in boxes]))
+    assert all(part.shape == (360, 640, 3) and not part.any() for part in shown)
+    assert len(shown) <= 640 * 640 // (224 * 126)
+    assert boxes or len(shown) == 2
+
+
+def test_only_where_everybody_is_labelled_is_anything_known_to_be_nobody(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((100, 100, 3), np.uint8))
+    (tmp_path / "labels/a.txt").write_text("5 .5 .5 .2 .4\n6 .1 .1 .1 .1\n0 .5 .3 .1 .1\n")
+    path = tmp_path / "images/a.png"
+    found = of_anybody(path, SETS["css"])
+    assert found is not None and [(round(box.left), round(box.top)) for box in found] == [(40, 30), (45, 25)]
+    assert of_anybody(path, SETS["iaesp"]) is None
 
 
 def test_who_is_not_found_is_a_lost_alarm() -> None:
