@@ -44,7 +44,8 @@ class Box:
     @property
     def area(self) -> float:
         """In square pixels; never negative."""
-        return max(0.0, self.width) * max(0.0, self.height)
+        width, height = self.right - self.left, self.bottom - self.top
+        return width * height if width > 0 and height > 0 else 0.0
 
     @property
     def centre(self) -> tuple[float, float]:

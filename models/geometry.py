@@ -13,15 +13,15 @@ CUT_PX = 2.0
 def overlap(a: Box, b: Box) -> float:
     """Return the common area in square pixels."""
     width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    return max(0.0, width) * max(0.0, height)
+    if width <= 0:
+        return 0.0
+    return width * max(0.0, min(a.bottom, b.bottom) - max(a.top, b.top))
 
 
 def iou(a: Box, b: Box) -> float:
     """Return intersection over union, 0..1."""
     common = overlap(a, b)
-    union = a.area + b.area - common
-    return common / union if union > 0 else 0.0
+    return common / (a.area + b.area - common) if common > 0 else 0.0
 
 
 def distance(a: Box, b: Box) -> float:
@@ -70,5 +70,7 @@ def without_parts(persons: Sequence[Person]) -> list[Person]:
 
 
 def _is_part(part: Box, whole: Box) -> bool:
-    same_head = abs(part.top - whole.top) < 0.2 * whole.height
-    return part.area < whole.area and same_head and overlap(part, whole) > 0.85 * part.area
+    if abs(part.top - whole.top) >= 0.2 * whole.height:  # another head
+        return False
+    area = part.area
+    return area < whole.area and overlap(part, whole) > 0.85 * area

@@ -25,17 +25,20 @@ class ModelFault(Exception):  # noqa: N818 - a state: the camera is blind, and s
 
 
 class Network:
-    """A session with a deadline; see ModelFault. Not for use from several threads at once."""
+    """A session with a deadline; see ModelFault. Not for use from several threads at once.
 
-    def __init__(self, session: Any, name: str, limit_s: float = LIMIT_S) -> None:
+    ``outputs`` is how many of its outputs are wanted, the first ones; without it all.
+    """
+
+    def __init__(self, session: Any, name: str, limit_s: float = LIMIT_S, outputs: int | None = None) -> None:
         self.session, self.name, self._limit_s = session, name, limit_s
-        self._outputs = [output.name for output in session.get_outputs()]
+        self._outputs = [output.name for output in session.get_outputs()][:outputs]
         self.inputs = [(port.name, port.shape, port.type) for port in session.get_inputs()]
         self._run: tuple[float, Any] | None = None
         threading.Thread(target=self._watch, name=f"deadline {name}", daemon=True).start()
 
     def __call__(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Return every output. Raises ModelFault."""
+        """Return the outputs. Raises ModelFault."""
         options = ort.RunOptions()
         self._run = (time.monotonic() + self._limit_s, options)
         try:

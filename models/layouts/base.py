@@ -68,7 +68,7 @@ def best_class(boxes: Array, scores: Array, least: float) -> Raw:
 
 def every_class(boxes: Array, scores: Array, least: float) -> Raw:
     """Take each class of each row whose score reaches ``least``: one box may show several things."""
-    rows, classes = np.nonzero(scores >= least)
+    rows, classes = np.divmod(np.flatnonzero(scores >= least), scores.shape[1])
     return Raw(boxes[rows], scores[rows, classes], classes)
 
 
