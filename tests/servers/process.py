@@ -40,8 +40,8 @@ class Server:
         self.output: list[str] = []
         self._reader: threading.Thread | None = None
 
-    def start(self, limit_s: float = 30.0) -> None:
-        """Start and wait until it is ready; fail with its output when it is not."""
+    def start(self, limit_s: float = 120.0) -> None:
+        """Start and wait until it is ready; fail with its output when it ends, or hangs for ``limit_s``."""
         self.output.clear()
         if shutil.which(self.command[0]) is None:
             raise AssertionError(f"{self.command[0]} is missing: run tools/test-servers as root, or make test")
@@ -75,6 +75,10 @@ class Server:
     def hang(self) -> None:
         """Freeze it: its sockets stay open, nobody answers."""
         self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """End ``hang``: it goes on with whatever has come in since."""
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal the process; one that forks for each connection has a group of its own, which is signalled whole."""
