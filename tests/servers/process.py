@@ -47,6 +47,7 @@ class Server:
             raise AssertionError(f"{self.command[0]} is missing: run tools/test-servers as root, or make test")
         self.process = subprocess.Popen(
             self.command,
+            stdin=subprocess.PIPE,  # some end with their input
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -68,6 +69,8 @@ class Server:
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGKILL)
             self.process.wait()
+            if self.process.stdin is not None:
+                self.process.stdin.close()
             if self._reader is not None:
                 self._reader.join(2.0)
             self.process = None
