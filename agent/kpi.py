@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import ceil, floor, log
+from math import ceil, floor, inf, log
 from typing import NamedTuple
 
 from typing_extensions import TypedDict
@@ -111,15 +111,23 @@ class Series:
     def __init__(self, width_s: float, keep: int) -> None:
         self._width_s, self._keep = width_s, keep
         self._tallies: dict[int, Tally] = {}
+        self._newest: float = -inf
 
     def at(self, moment_s: float) -> Tally:
-        """Return the tally of the interval that holds ``moment_s``."""
+        """Return the tally of the interval that holds ``moment_s``; one older than what is kept is for nothing."""
         index = floor(moment_s / self._width_s)
+        self._newest = max(self._newest, index)
+        if index < self._newest - self._keep:
+            return Tally()
         if index not in self._tallies:
             self._tallies[index] = Tally()
-            oldest = max(self._tallies) - self._keep
-            self._tallies = {at: tally for at, tally in self._tallies.items() if at >= oldest}
-        return self._tallies.get(index) or Tally()  # older than what is kept
+            self._forget()
+        return self._tallies[index]
+
+    def _forget(self) -> None:
+        """Let the oldest make way; one that came late stands behind younger ones, and goes when they do."""
+        while (first := next(iter(self._tallies))) < self._newest - self._keep:
+            del self._tallies[first]
 
     def since(self, moment_s: float) -> Iterator[Tally]:
         """Yield the tallies of the intervals that end after ``moment_s``."""

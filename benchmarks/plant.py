@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -20,16 +20,30 @@ from agent.demo.subscriber import Subscriber
 FOOTAGE = Path("agent/demo/footage/yard.mp4").resolve()
 
 
+class Press(Protocol):
+    """A press line that runs already: it takes two seconds of processor time to start."""
+
+    port: int
+
+    def freeze(self) -> None:
+        """Stop it in its tracks."""
+
+    def thaw(self) -> None:
+        """Let it go on."""
+
+
 class Plant:
     """Boiler, press, broker and agent. ``latencies_ms`` grows as the boiler's own clock measures."""
 
-    def __init__(self, folder: Path, camera: bool) -> None:
+    def __init__(self, folder: Path, camera: bool, press: Press | None = None) -> None:
         self.folder = folder
         self.latencies_ms: list[float] = []
         self.siren_on = False
-        ports = [free_port() for _ in range(3)]
+        ports = [free_port(), press.port if press else free_port(), free_port()]
         self.boiler = self._process("boiler", [sys.executable, "-m", "agent.demo.boiler", str(ports[0])])
-        self.press = self._process("press", [sys.executable, "-m", "agent.demo.press", str(ports[1])])
+        own = self._process("press", [sys.executable, "-m", "agent.demo.press", str(ports[1])])
+        self.press: Press | Child = press or own
+        self.machines = [self.boiler] if press else [self.boiler, own]
         self.broker = Broker(folder, ports[2])
         self.centre = Subscriber(ports[2])
         site = write_site(folder, ports[0], ports[1], ports[2], str(FOOTAGE))
@@ -79,17 +93,26 @@ class Plant:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, camera: bool, more_rules: str = "", replace: tuple[str, str] = ("", ""), limit_s: float = 20.0
+    folder: Path,
+    *,
+    camera: bool,
+    more_rules: str = "",
+    replace: tuple[str, str] = ("", ""),
+    limit_s: float = 20.0,
+    press: Press | None = None,
 ) -> AsyncIterator[Plant]:
-    """Run a plant, with ``more_rules`` behind the demo's own and a text of its site replaced; stop it at the end."""
-    plant = Plant(folder, camera)
+    """Run a plant, with ``more_rules`` behind the demo's own and a text of its site replaced; stop it at the end.
+
+    ``press`` is one that runs already, and goes on.
+    """
+    plant = Plant(folder, camera, press)
     site = folder / "site.yaml"
     site.write_text(site.read_text(encoding="utf-8").replace(*replace, 1), encoding="utf-8")
     with (folder / "rules.yaml").open("a", encoding="utf-8") as rules:
         rules.write(more_rules)
     try:
-        await asyncio.gather(plant.boiler.start(), plant.press.start(), plant.broker.start())
-        await asyncio.gather(plant.boiler.until_ready(), plant.press.until_ready())
+        await asyncio.gather(plant.broker.start(), *(machine.start() for machine in plant.machines))
+        await asyncio.gather(*(machine.until_ready() for machine in plant.machines))
         plant.centre.start()
         await _until(lambda: plant.centre.connected, 10.0, "the centre did not connect")
         await plant.agent.start()
@@ -97,7 +120,7 @@ async def running(
         yield plant
     finally:
         plant.centre.stop()
-        for child in (plant.agent, plant.press, plant.boiler):
+        for child in (plant.agent, *plant.machines):
             await child.stop()
         await plant.broker.stop()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.plant import Plant, children_of, running
+from benchmarks.plant import Plant, Press, children_of, running
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -40,8 +40,8 @@ async def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_kill_dash_nine_keeps_alarms_acknowledgements_and_events(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False, more_rules=STANDING) as plant:
+async def test_kill_dash_nine_keeps_alarms_acknowledgements_and_events(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=False, more_rules=STANDING) as plant:
         await until_state(plant, "feedwater.H", "unacknowledged")
         await until(lambda: plant.siren_on)
         await plant.ask("alarms/oxygen.L/acknowledge", operator="li", via="cli", note="known")
@@ -61,8 +61,8 @@ async def test_kill_dash_nine_keeps_alarms_acknowledgements_and_events(tmp_path:
         assert plant.centre.snapshot().disorder() == []
 
 
-async def test_a_dead_plc_or_broker_delays_no_siren(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False) as plant:
+async def test_a_dead_plc_or_broker_delays_no_siren(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=False) as plant:
         plant.press.freeze()
         os.kill(plant.broker.child.pid, signal.SIGKILL)
         for _ in range(5):  # after 3 s the beacon that does not follow sounds the siren, too
@@ -79,8 +79,10 @@ async def test_a_dead_plc_or_broker_delays_no_siren(tmp_path: Path) -> None:
         await drained(plant)
 
 
-async def test_a_hung_or_killed_vision_worker_is_a_blind_camera_and_delays_no_siren(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=True) as plant:
+async def test_a_hung_or_killed_vision_worker_is_a_blind_camera_and_delays_no_siren(
+    tmp_path: Path, press: Press
+) -> None:
+    async with running(tmp_path, press=press, camera=True) as plant:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             await until_camera(plant, "online")
             for pid in children_of(plant.agent.pid, "models.worker"):
@@ -93,8 +95,8 @@ async def test_a_hung_or_killed_vision_worker_is_a_blind_camera_and_delays_no_si
         await until_camera(plant, "online", limit_s=40.0)
 
 
-async def test_a_camera_without_a_worker_is_unknown_not_empty(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=True) as plant:
+async def test_a_camera_without_a_worker_is_unknown_not_empty(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=True) as plant:
         await until_camera(plant, "online")
         (worker,) = children_of(plant.agent.pid, "models.worker")
         os.kill(worker, signal.SIGSTOP)
@@ -103,8 +105,8 @@ async def test_a_camera_without_a_worker_is_unknown_not_empty(tmp_path: Path) ->
         assert persons["value"] is None and persons["quality"] == "bad", "blind is not safe"
 
 
-async def test_stopping_leaves_the_outputs_as_the_site_wants(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False) as plant:
+async def test_stopping_leaves_the_outputs_as_the_site_wants(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=False) as plant:
         plant.boiler.send("set", point="emergency_button", value=1)
         await until(lambda: plant.siren_on)
         started_s = time.monotonic()
@@ -113,9 +115,9 @@ async def test_stopping_leaves_the_outputs_as_the_site_wants(tmp_path: Path) -> 
         assert time.monotonic() - started_s < 5.0
 
 
-async def test_a_disk_that_cannot_be_written_delays_no_siren_and_is_an_alarm(tmp_path: Path) -> None:
+async def test_a_disk_that_cannot_be_written_delays_no_siren_and_is_an_alarm(tmp_path: Path, press: Press) -> None:
     (tmp_path / "state").write_text("a file where the journal's folder should be")
-    async with running(tmp_path, camera=False) as plant:
+    async with running(tmp_path, press=press, camera=False) as plant:
         for _ in range(5):
             await plant.pulse()
         assert max(plant.latencies_ms) < LATE_MS
@@ -159,9 +161,11 @@ async def drained(plant: Plant, limit_s: float = 30.0) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_point_that_is_lost_on_a_device_that_answers_is_an_alarm(tmp_path: Path) -> None:
+async def test_a_point_that_is_lost_on_a_device_that_answers_is_an_alarm(tmp_path: Path, press: Press) -> None:
     site = "      flame:                {address: 10004}"
-    async with running(tmp_path, camera=False, replace=(site, site + "\n      nowhere: {address: 49000}")) as plant:
+    async with running(
+        tmp_path, press=press, camera=False, replace=(site, site + "\n      nowhere: {address: 49000}")
+    ) as plant:
         await until_state(plant, "boiler.data", "unacknowledged")
         status = await plant.ask("status")
         assert (status["devices"][0]["state"], status["devices"][0]["bad_points"]) == ("online", 1)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.plant import FOOTAGE, Plant, children_of, running
+from benchmarks.plant import FOOTAGE, Plant, Press, children_of, running
 from models.options import BUNDLED
 from tests.models.mjpeg import MjpegCamera
 
@@ -53,11 +53,13 @@ async def actions(plant: Plant) -> list[str]:
     return [event["data"]["action"] for event in told]
 
 
-async def test_an_alarm_stands_while_the_worker_is_killed_and_the_head_cannot_be_judged(tmp_path: Path) -> None:
+async def test_an_alarm_stands_while_the_worker_is_killed_and_the_head_cannot_be_judged(
+    tmp_path: Path, press: Press
+) -> None:
     gate = MjpegCamera(FOOTAGE)
     gate.pictures = pictures(CLEAR)
     source = (json.dumps(str(FOOTAGE)), json.dumps(gate.url))
-    async with running(tmp_path, camera=True, more_rules=RULES, replace=source) as plant:
+    async with running(tmp_path, press=press, camera=True, more_rules=RULES, replace=source) as plant:
         await until(plant, lambda row: row["value"] == 1)
         gate.pictures = pictures(TOO_SMALL)
         (worker,) = children_of(plant.agent.pid, "models.worker")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.plant import Plant, running
+from benchmarks.plant import Plant, Press, running
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 RULES = """
@@ -42,8 +42,8 @@ async def arrived(plant: Plant, limit_s: float = 20.0) -> None:
     assert plant.centre.snapshot().disorder() == []
 
 
-async def test_evidence_follows_its_alarm_and_a_kill_in_between_is_told(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=True, more_rules=RULES, replace=SHORT) as plant:
+async def test_evidence_follows_its_alarm_and_a_kill_in_between_is_told(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=True, more_rules=RULES, replace=SHORT) as plant:
         (raised,) = await until(plant, "alarm.transition", 1)
         await until(plant, "evidence", 1)
         for _ in range(3):

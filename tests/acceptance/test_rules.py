@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.plant import Plant, running
+from benchmarks.plant import Plant, Press, running
 from tests.acceptance.test_agent import STANDING, states, until, until_state
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -33,9 +33,11 @@ async def occurrence(plant: Plant) -> tuple[str, str, int]:
     return row["state"], row["occurrence"], row["count"]
 
 
-async def test_rules_are_edited_broken_pushed_and_rolled_back_under_a_sounding_siren(tmp_path: Path) -> None:
+async def test_rules_are_edited_broken_pushed_and_rolled_back_under_a_sounding_siren(
+    tmp_path: Path, press: Press
+) -> None:
     file = tmp_path / "rules.yaml"
-    async with running(tmp_path, camera=False, more_rules=STANDING) as plant:
+    async with running(tmp_path, press=press, camera=False, more_rules=STANDING) as plant:
         await until_state(plant, "feedwater.H", "unacknowledged")
         await until(lambda: plant.siren_on)
         first, before = (await plant.ask("rules"))["revision"], await occurrence(plant)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.client import AgentRefused, Client
-from benchmarks.plant import Plant, running
+from benchmarks.plant import Plant, Press, running
 from tests.fakes import until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -45,8 +45,8 @@ async def until_state(plant: Plant, alarm: str, wanted: str, limit_s: float = 10
             await asyncio.sleep(0.05)
 
 
-async def test_from_a_golden_picture_to_a_sounding_siren_while_the_camera_watches(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=True, replace=("uplink:", SECTIONS)) as plant:
+async def test_from_a_golden_picture_to_a_sounding_siren_while_the_camera_watches(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=True, replace=("uplink:", SECTIONS)) as plant:
         async with asyncio.timeout(30.0):
             while [camera["state"] for camera in (await plant.ask("status"))["cameras"]] != ["online"]:
                 await asyncio.sleep(0.1)
@@ -79,8 +79,8 @@ async def longest_gap(plant: Plant, gaps: list[float]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_the_self_test_sounds_each_output_in_turn_and_a_person_confirms_it(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False, replace=("uplink:", SECTIONS)) as plant:
+async def test_the_self_test_sounds_each_output_in_turn_and_a_person_confirms_it(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=False, replace=("uplink:", SECTIONS)) as plant:
         await plant.ask("self-test", **WHO)
         told = await event(plant, "test.result")
         assert told["test"] is True and told["data"]["passed"]
@@ -94,8 +94,8 @@ async def test_the_self_test_sounds_each_output_in_turn_and_a_person_confirms_it
         await until_state(plant, "gateway.self_test", "unacknowledged")
 
 
-async def test_an_output_that_does_not_follow_fails_the_self_test(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False, replace=("uplink:", SECTIONS)) as plant:
+async def test_an_output_that_does_not_follow_fails_the_self_test(tmp_path: Path, press: Press) -> None:
+    async with running(tmp_path, press=press, camera=False, replace=("uplink:", SECTIONS)) as plant:
         plant.press.freeze()
         await plant.ask("self-test", **WHO)
         told = await event(plant, "test.result")
@@ -103,19 +103,21 @@ async def test_an_output_that_does_not_follow_fails_the_self_test(tmp_path: Path
         await until_state(plant, "gateway.self_test", "unacknowledged")
 
 
-async def test_a_missed_self_test_is_an_alarm(tmp_path: Path) -> None:
+async def test_a_missed_self_test_is_an_alarm(tmp_path: Path, press: Press) -> None:
     state_file = tmp_path / "state" / "self_test.json"
     state_file.parent.mkdir()
     state_file.write_text('{"done": "2026-01-02T00:00:00+00:00", "ok": true}')
     late = time.strftime("%H:%M", time.localtime(time.time() - 3600))
     sections = SECTIONS.replace("daily 00:00", f"daily {late}")
-    async with running(tmp_path, camera=False, replace=("uplink:", sections)) as plant:
+    async with running(tmp_path, press=press, camera=False, replace=("uplink:", sections)) as plant:
         await until_state(plant, "gateway.self_test", "unacknowledged")
         assert (await event(plant, "test.result"))["data"]["reason"] == "missed"
 
 
-async def test_a_button_acknowledges_without_network_or_browser(tmp_path: Path) -> None:
-    async with running(tmp_path, camera=False, replace=("uplink:", SECTIONS), more_rules=STANDING) as plant:
+async def test_a_button_acknowledges_without_network_or_browser(tmp_path: Path, press: Press) -> None:
+    async with running(
+        tmp_path, press=press, camera=False, replace=("uplink:", SECTIONS), more_rules=STANDING
+    ) as plant:
         await until_state(plant, "hot.H", "unacknowledged")
         plant.boiler.send("set", point="emergency_button", value=1)
         await until_state(plant, "hot.H", "acknowledged")

@@ -29,7 +29,7 @@ from agent.core.model import Sample
 from drivers import REGISTRY
 from drivers.modbus.inspection import inspection
 from drivers.modbus.options import ModbusPoint
-from tests.drivers.rigs import Rig, libmodbus, node_opcua
+from tests.drivers.rigs import Rig, libmodbus
 
 DATA = Path(__file__).parent / "data"
 SITE = """\
@@ -58,13 +58,11 @@ outputs:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rig]]:
-    made = {"modbus": libmodbus(tmp_path_factory.mktemp("m")), "opcua": node_opcua(tmp_path_factory.mktemp("o"))}
-    for rig in made.values():
-        rig.server.start()
-    yield made
-    for rig in made.values():
-        rig.server.kill()
+def servers(real: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rig]]:
+    modbus = libmodbus(tmp_path_factory.mktemp("m"))
+    modbus.server.start()
+    yield {"modbus": modbus, "opcua": real}
+    modbus.server.kill()
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ async def test_a_hung_device_is_lost_in_bounded_time_and_closing_is_quick(live: 
     lost_s = time.monotonic()
     await session.close()
     assert lost_s - started_s < BOUND_S and time.monotonic() - lost_s < 1.2
-    live.server.kill()
+    live.server.wake()
 
 
 async def test_a_write_to_a_hung_device_is_not_connected_and_bounded(live: Rig) -> None:
@@ -121,7 +121,7 @@ async def test_a_write_to_a_hung_device_is_not_connected_and_bounded(live: Rig) 
         await session.write("plc.switch", True)
     assert time.monotonic() - started_s < BOUND_S
     await session.close()
-    live.server.kill()
+    live.server.wake()
 
 
 async def test_a_killed_device_is_lost_and_a_new_session_works_after_its_restart(live: Rig) -> None:

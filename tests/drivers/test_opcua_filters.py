@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 import structlog
@@ -12,16 +11,8 @@ from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from drivers.opcua.calls import Calls
-from tests.drivers.rigs import Rig, node_opcua
+from tests.drivers.rigs import Rig
 from tests.drivers.test_opcua_data import NODE, news, session
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = node_opcua(Path(tmp_path_factory.mktemp("node-opcua")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 @pytest.mark.server

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
@@ -19,7 +17,7 @@ from drivers.opcua.options import OpcUaPoint
 from drivers.opcua.subscription import Subscription
 from drivers.opcua.values import to_browse_path, to_variant
 from drivers.scaling import Scaling
-from tests.drivers.rigs import node_opcua
+from tests.drivers.rigs import Rig
 from tests.drivers.test_opcua_data import first
 
 LEVEL = "Objects/nsu=urn:test:plant:Plant/nsu=urn:test:plant:Level"
@@ -53,7 +51,7 @@ def test_two_points_may_be_the_same_condition() -> None:
 
 
 @pytest.mark.server
-async def test_paths_are_asked_in_requests_that_servers_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_paths_are_asked_in_requests_that_servers_take(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     plain = UaSession.translate_browsepaths_to_nodeids
 
@@ -62,13 +60,8 @@ async def test_paths_are_asked_in_requests_that_servers_take(tmp_path: Path, mon
         return await plain(self, paths)
 
     monkeypatch.setattr(UaSession, "translate_browsepaths_to_nodeids", counted)
-    rig = node_opcua(tmp_path)
-    rig.server.start()
-    try:
-        points: dict[str, dict[str, object]] = {f"n{n}": {"path": f"Objects/None{n}"} for n in range(1200)}
-        seen = await first(rig, {**points, "level": {"path": LEVEL}})
-    finally:
-        rig.server.kill()
+    points: dict[str, dict[str, object]] = {f"n{n}": {"path": f"Objects/None{n}"} for n in range(1200)}
+    seen = await first(real, {**points, "level": {"path": LEVEL}})
     assert asked == [500, 500, 201]
     assert seen["level"].value == 7.0
     assert seen["n1199"].quality is Quality.BAD and seen["n1199"].reason == "Objects/None1199: BadNoMatch"

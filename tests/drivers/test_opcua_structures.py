@@ -34,7 +34,7 @@ def structures(folder: Path, *words: str) -> Rig:
 def plants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Rig]]:
     made = [structures(tmp_path_factory.mktemp("a")), structures(tmp_path_factory.mktemp("b"), "flipped", "2000")]
     for rig in made:
-        rig.server.start(60.0)
+        rig.server.start()
     yield made[0], made[1]
     for rig in made:
         rig.server.kill()

@@ -40,13 +40,14 @@ class Server:
         self.output: list[str] = []
         self._reader: threading.Thread | None = None
 
-    def start(self, limit_s: float = 30.0) -> None:
-        """Start and wait until it is ready; fail with its output when it is not."""
+    def start(self, limit_s: float = 120.0) -> None:
+        """Start and wait until it is ready; fail with its output when it ends, or hangs for ``limit_s``."""
         self.output.clear()
         if shutil.which(self.command[0]) is None:
             raise AssertionError(f"{self.command[0]} is missing: run tools/test-servers as root, or make test")
         self.process = subprocess.Popen(
             self.command,
+            stdin=subprocess.PIPE,  # some end with their input
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -68,6 +69,8 @@ class Server:
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGKILL)
             self.process.wait()
+            if self.process.stdin is not None:
+                self.process.stdin.close()
             if self._reader is not None:
                 self._reader.join(2.0)
             self.process = None
@@ -75,6 +78,10 @@ class Server:
     def hang(self) -> None:
         """Freeze it: its sockets stay open, nobody answers."""
         self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """End ``hang``: it goes on with whatever has come in since."""
+        self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal the process; one that forks for each connection has a group of its own, which is signalled whole."""

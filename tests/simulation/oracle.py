@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.core.model import Alarm, AlarmState, Level
@@ -84,15 +84,15 @@ class Oracle:
 
     def look(self) -> None:
         """Check everything that must hold now."""
-        now_s, known = self._plant.clock.now().mono_s, self._known()
+        now_s, known, alarms = self._plant.clock.now().mono_s, self._known(), self._plant.engine.alarms
         for watched in WATCHED:
-            alarm = self._plant.engine.alarms[watched.alarm]
-            self._must_be_active(watched, alarm, known, now_s)
+            alarm = alarms[watched.alarm]
+            self._must_be_active(watched, alarms, known, now_s)
             self._must_not_have_cleared(watched, alarm, known)
             self._must_sound(watched, alarm)
             self._must_not_stay_shelved(alarm, now_s)
             self.checks += 1
-        self._before = dict(self._plant.engine.alarms)
+        self._before = dict(alarms)
 
     def _known(self) -> Values:
         now_s = self._plant.clock.now().mono_s
@@ -101,14 +101,14 @@ class Oracle:
             for point, value in self._plant.values.items()
         }
 
-    def _must_be_active(self, watched: Watched, alarm: Alarm, known: Values, now_s: float) -> None:
+    def _must_be_active(self, watched: Watched, alarms: Mapping[str, Alarm], known: Values, now_s: float) -> None:
         if not watched.danger(known):
             self._danger_since_s.pop(watched.alarm, None)
             return
         since_s = self._danger_since_s.setdefault(watched.alarm, now_s)
-        stands_for_it = watched.outer and self._plant.engine.alarms[watched.outer].calls
+        stands_for_it = watched.outer and alarms[watched.outer].calls
         if now_s - since_s >= watched.on_delay_s and not stands_for_it:
-            assert alarm.active, f"{watched.alarm}: danger since {now_s - since_s:.2f} s, and no alarm"
+            assert alarms[watched.alarm].active, f"{watched.alarm}: danger since {now_s - since_s:.2f} s, and no alarm"
 
     def _must_not_have_cleared(self, watched: Watched, alarm: Alarm, known: Values) -> None:
         before = self._before[watched.alarm]

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Protocol
 
 from agent.core.errors import NotAllowed
@@ -19,6 +20,7 @@ from agent.journal.envelope import alarm_from_json, alarm_to_json
 from agent.pipeline import Pipeline
 from rules.engine import Engine
 from rules.kinds import KINDS
+from rules.rule import Rule
 from tests.simulation.horn import annunciator
 
 STALE_S = 2.75
@@ -60,6 +62,12 @@ RULES = [
         "name": "guard",
     },
 ]
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    """Read the rules once for all stories: they do not change, and what they remember is the engine's."""
+    return tuple(rule for each in RULES for rule in KINDS[str(each["kind"])].model_validate(each).compile(POINTS))
 
 
 class Clock:
@@ -140,9 +148,7 @@ class Plant:
         return self.annunciator.wanted[output]
 
     def _build(self) -> Engine:
-        engine = Engine(
-            rule for each in RULES for rule in KINDS[str(each["kind"])].model_validate(each).compile(POINTS)
-        )
+        engine = Engine(_rules())
         self.annunciator = annunciator()
         self.facts = FactTable(POINTS.values())
         self.pipeline = Pipeline(self.facts, engine, self.annunciator, self.disk, self.clock)
