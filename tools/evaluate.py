@@ -24,6 +24,7 @@ from models.bundle import Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED
 from models.vocabulary import Gear
+from tools.behaviours import compared
 from tools.footage import Watched, clip, empty_parts, empty_scenes, read, still, watch
 from tools.labels import Half, Labelled, held_out
 from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour
@@ -183,6 +184,20 @@ def demo(vision: Vision) -> Table:
     return table
 
 
+def behaviours(data: Path | None, vision: Vision) -> Table:
+    """Return a table of lines and zones against what people saw on the same clips."""
+    table = Table("clip", "fact", "right, sure", "right, unsure", "wrong, unsure", "wrong, sure")
+    table.title = "Lines and zones against the eye, pictures; crossings"
+    for column in ("crossings found", "missed", "too many"):
+        table.add_column(column)
+    folders = [FOOTAGE, data / "clips"] if data else []
+    for name, fact, tally in compared(folders, vision):
+        cells = [*tally.right.values(), *reversed(tally.wrong.values())]
+        events = [tally.found, len(tally.missed), len(tally.extra)] if fact.endswith(".crossed") else []
+        table.add_row(name, fact, *map(str, (*cells, *events)))
+    return table
+
+
 def main() -> int:
     """Print the tables; 1 when a golden case fails."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
@@ -211,7 +226,8 @@ def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list
     if options.choose:
         return chosen(options.data, vision)
     tables = report(options.data, bundle, vision) if options.data else []
-    return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
+    empty = emptiness(options.data, options.empty, vision)
+    return [*tables, *empty, behaviours(options.data, vision), demo(vision)]
 
 
 if __name__ == "__main__":
