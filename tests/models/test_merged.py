@@ -68,10 +68,10 @@ def test_a_faint_box_over_two_takes_nobody_lost_over_the_line() -> None:
     def play(at_s: float) -> list[Detection]:
         x = 60 + 60 * at_s
         people = [standing(x, 300)]
-        if at_s < 3.0:
-            return [*people, standing(x - 45, 306)]
-        if 4.6 <= at_s < 5.2:
-            return [*people, around(standing(x, 300), standing(x - 45, 306), score=0.3)]
+        if at_s < 4.2:
+            return [*people, standing(x - 30, 306)]
+        if 5.0 <= at_s < 5.5:
+            return [*people, around(standing(x, 300), standing(x - 30, 306), score=0.3)]
         return people
 
     seen = watch(scene(), play, 5.0, 7.0)
@@ -83,7 +83,7 @@ def test_two_who_cross_as_one_box_leave_doubt_once_they_are_two() -> None:
 
     def play(at_s: float) -> list[Detection]:
         x = 60 * (at_s - 10)
-        if not 10.6 <= at_s:
+        if not at_s >= 10.6:
             return []
         if at_s < 18.0:
             return [around(standing(x, 300), standing(x + 10, 300), score=0.8)]
