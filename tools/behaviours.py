@@ -19,7 +19,7 @@ from models.scene import Judgement, Scene
 from tools.footage import PER_S, clip
 from tools.truth import EARLY_S, FOLDER, LATE_S, WITHIN_S, ClipTruth, Crossing, Range, expected, truth
 
-_EVER_S = 3600.0
+_EVER_S, _ROUNDED_S = 3600.0, 0.05
 
 
 class Shown(NamedTuple):
@@ -43,7 +43,8 @@ class Tally:
 
     def take(self, told: float, sure: bool, may_be: Range) -> None:
         """Compare one picture's fact with what it may be."""
-        (self.right if may_be[0] <= told <= may_be[1] else self.wrong)[sure] += 1
+        least, most = may_be
+        (self.right if least - _ROUNDED_S <= told <= most + _ROUNDED_S else self.wrong)[sure] += 1
 
     def match(self, truth: Iterable[Crossing], told: Iterable[Crossing]) -> None:
         """Pair each crossing that was told with the first one of its direction that is near in time."""

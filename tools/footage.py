@@ -16,6 +16,8 @@ from models.scene import Count, Scene
 PER_S = 5.0
 STILL_S = 3.0
 _MOVED_PX, _NOISE = 2, 4.0
+_SAME_S = 1e-6
+"""Times of pictures are sums of shares."""
 _PICTURES = frozenset((".jpg", ".jpeg", ".png"))
 EMPTY_SPANS: Mapping[str, Sequence[tuple[float, float]]] = {
     "one-by-one-person-detection.mp4": (
@@ -78,7 +80,7 @@ def clip(path: Path, begin_s: float = 0.0, end_s: float = float("inf")) -> Itera
         there, picture = capture.read()
         if not there:
             return
-        if number / rate >= due:
+        if number / rate >= due - _SAME_S:
             due += 1 / PER_S
             yield np.asarray(picture, np.uint8)
         number += 1
