@@ -24,18 +24,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 from models.bundle import Belief, Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED
-<<<<<<< HEAD
-from models.vocabulary import Gear
-from tools.behaviours import compared
-from tools.footage import Watched, clip, empty_parts, empty_scenes, read, still, watch
-from tools.labels import Half, Labelled, held_out
-from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour
-=======
 from models.vocabulary import Gear, Thing
+from tools.behaviours import compared
 from tools.footage import Watched, bare_parts, clip, empty_parts, empty_scenes, read, still, watch
 from tools.labels import SETS, Half, Labelled, held_out, of_anybody
 from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour, share
->>>>>>> main
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
 BELIEF_SCORES, BELIEF_BELOWS = (0.25, 0.3, 0.35, 0.4), (0.02, 0.03, 0.05, 0.1, 0.2)
@@ -268,14 +261,10 @@ def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list
     if options.choose:
         return chosen(options.data, thresholds(bundle), vision)
     tables = report(options.data, bundle, vision) if options.data else []
-<<<<<<< HEAD
-    empty = emptiness(options.data, options.empty, vision)
-    return [*tables, *empty, behaviours(options.data, vision), demo(vision)]
-=======
     if options.data:
         tables.append(parts(options.data, Half.REPORT, thresholds(bundle), vision))
-    return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
->>>>>>> main
+    empty = emptiness(options.data, options.empty, vision)
+    return [*tables, *empty, behaviours(options.data, vision), demo(vision)]
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.uplink.mapping import filled_status, messages, preset
 from tests.uplink.shown import EVENTS, TOPIC, sent
 
 SHOWN: dict[str, Any] = json.loads(Path(__file__).with_name("homeassistant.json").read_text(encoding="utf-8"))
+FORM = preset("homeassistant")
 LIBRARY = {"ts": 1451649600512, "values": {"alarm_gas.HH": "unacknowledged", "alarm_gas.HH_active": True, "alarm": {}}}
 """As ThingsBoard's own library (tb-mqtt-client 1.13.14) sent it to a broker: this, in a list, on telemetry."""
 
@@ -36,13 +37,13 @@ def test_of_a_gateway_that_is_gone_home_assistant_shows_nothing(case: dict[str, 
     assert case["home assistant restarted"] in ("on", "off")
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.text(st.sampled_from("aB9._-+/#燃气 "), min_size=1, max_size=5), min_size=2, max_size=6, unique=True)
 )
 def test_no_two_alarms_become_one_entity(names: list[str]) -> None:
-    form = preset("homeassistant")
     bodies = [{"type": "anshao.alarm.transition.v1", "gateway": "gw", "data": {"alarm_id": name}} for name in names]
-    found = [messages(form, json.dumps(body).encode(), TOPIC) for body in bodies]
+    found = [messages(FORM, json.dumps(body).encode(), TOPIC) for body in bodies]
     assert len({config.topic for config, _ in found}) == len({state.topic for _, state in found}) == len(names)
     assert not any(set("+#") & set(message.topic) for pair in found for message in pair)
 
