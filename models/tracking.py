@@ -44,6 +44,8 @@ class Track:
     zones: dict[str, Presence] = field(default_factory=dict)
     jumped: bool = False
     hidden: bool = False
+    shared: bool = False
+    """Whether its newest box may be over several, so that the feet may be another's."""
     origin: int = 0
     """Out of whose box it stepped when it was first seen: one box may have been two people. 0 for nobody's."""
     mixed: int = 0
@@ -177,19 +179,21 @@ class Tracker:
             if value > 0 and track in free and item in found:
                 free.remove(track)
                 found.remove(item)
-                track.hidden = self._is_hidden(item)
+                track.hidden, track.shared = self._is_hidden(item), self._is_shared(item)
                 track.follow(item, now_s, item.score >= self._strong_score)
 
     def _begin(self, detection: Detection, now_s: float) -> None:
-        hidden, origin = self._is_hidden(detection), self._origin(detection)
-        track = Track(self.state.next_id, detection.box, now_s, hits=1, hidden=hidden, origin=origin)
+        track = Track(self.state.next_id, detection.box, now_s, hits=1, origin=self._origin(detection))
+        track.hidden, track.shared = self._is_hidden(detection), self._is_shared(detection)
         track.vote(detection, now_s)
         self.tracks.append(track)
         self.state.next_id += 1
 
     def _is_hidden(self, detection: Detection) -> bool:
-        """Tell whether what it shows, or where its feet are, may be another's."""
-        return covered(detection.box, self._boxes) >= HIDDEN_SHARE or stands_on_other_feet(detection.box, self._boxes)
+        return covered(detection.box, self._boxes) >= HIDDEN_SHARE
+
+    def _is_shared(self, detection: Detection) -> bool:
+        return stands_on_other_feet(detection.box, self._boxes)
 
     def _origin(self, detection: Detection) -> int:
         """Return whose box showed this person, too, in the picture before; 0 for nobody's."""

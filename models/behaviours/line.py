@@ -103,7 +103,7 @@ class Line:
         walk = self.state.walks.get(track.id)
         if walk is None or (track.jumped and track.seen_s == now_s):
             self._begin(track, place, reach, now_s)
-        elif track.seen_s == now_s and not track.hidden:
+        elif track.seen_s == now_s and not (track.hidden or track.shared):
             self._follow(walk, track, place)
         else:
             walk.doubt = walk.doubt or min(walk.away, place.away) <= reach
@@ -120,7 +120,7 @@ class Line:
             # They may have crossed together, as one box; the doubt goes when that crossing does.
             self.state.doubt_s = max(origin.crossed_s, self.state.doubt_s or origin.crossed_s)
         self.state.walks[track.id] = Walk(
-            place.feet, place.away, now_s, 0 if track.hidden else place.side, sided_s=now_s
+            place.feet, place.away, now_s, 0 if track.hidden or track.shared else place.side, sided_s=now_s
         )
 
     def _follow(self, walk: Walk, track: Track, place: _Place) -> None:
