@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from models.detection import Box, Person
 
 CUT_PX = 2.0
+SAME_SHARE, SAME_FEET = 0.8, 0.1
+"""In shares of a box: how much of it another one holds, and how far apart the feet are, of what may be one person."""
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -34,6 +36,17 @@ def covered(box: Box, others: Iterable[Box]) -> float:
     """Return the share of ``box`` that whoever stands nearer hides, 0..1; the lower feet are nearer."""
     nearer = (overlap(box, other) for other in others if other is not box and other.bottom > box.bottom)
     return min(1.0, max(nearer, default=0.0) / max(box.area, 1.0))
+
+
+def stands_on_other_feet(box: Box, others: Iterable[Box]) -> bool:
+    """Tell whether ``box`` holds (nearly) all of another with the same lower edge: it may be one box over several."""
+    return any(
+        other is not box
+        and overlap(box, other) >= SAME_SHARE * other.area
+        and other.area < box.area
+        and abs(box.bottom - other.bottom) <= SAME_FEET * box.height
+        for other in others
+    )
 
 
 def is_cut(box: Box, width: int, height: int) -> bool:

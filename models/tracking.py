@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from models.detection import Box, Detection, Wearing
-from models.geometry import covered, distance, iou, is_cut
+from models.geometry import covered, distance, iou, is_cut, overlap, stands_on_other_feet
 from models.posture import Pace, Posture
 from models.rhythm import LOST_S, Rhythm
 from models.vocabulary import Gear
@@ -28,6 +28,7 @@ _SIZE_RATIO = 0.6
 _SLIM, _MOST_HIDDEN, _WHOLE_SHARE = 2.5, 3.5, 0.8
 """A person from top to toe is so many times higher than wide; a box shows a share of one, or (nearly) all."""
 _SMOOTH = 0.5
+_SPLIT_SHARE, _MIX_SHARE = 0.5, 0.3
 
 
 @dataclass
@@ -43,6 +44,13 @@ class Track:
     zones: dict[str, Presence] = field(default_factory=dict)
     jumped: bool = False
     hidden: bool = False
+    shared: bool = False
+    """Whether its newest box may be over several, so that the feet may be another's."""
+    origin: int = 0
+    """Out of whose box it stepped when it was first seen: one box may have been two people. 0 for nobody's."""
+    mixed: int = 0
+    """Whom it may be taken for since ``mixed_s``, when one of the two was not seen where the other's box is."""
+    mixed_s: float | None = None
     clear: bool = False
     """Whether the newest picture of it shows all of it, and large enough."""
     posture: Posture = field(default_factory=Posture)
@@ -122,6 +130,7 @@ class Tracker:
         self.state = TrackerState()
         self._strong_score = strong_score
         self._boxes: Sequence[Box] = ()
+        self._before: Sequence[tuple[int, Box]] = ()
 
     @property
     def tracks(self) -> list[Track]:
@@ -141,12 +150,23 @@ class Tracker:
         self.state.tracks = [track for track in self.tracks if not self._is_lost(track, now_s)]
         free = list(self.tracks)
         self._boxes = [found.box for found in strong]
+        self._before = [(track.id, track.expected(now_s)) for track in free]
         self._match(free, strong, _by_overlap(_STRONG_IOU), now_s)
         self._match(free, weak, _by_overlap(_WEAK_IOU), now_s)
         self._match(free, strong, _by_distance(max(_NEAR_HEIGHTS, min(_QUICKEST * step_s, JUMP_HEIGHTS))), now_s)
+        for lost in free:
+            self._mix(lost, now_s)
         for detection in strong:
             self._begin(detection, now_s)
         return self.tracks
+
+    def _mix(self, lost: Track, now_s: float) -> None:
+        """Note whose box may be over two: when they part again, each may be the other."""
+        where = lost.expected(now_s)
+        for track in self.tracks:
+            if track.seen_s == now_s and overlap(where, track.box) >= _MIX_SHARE * where.area:
+                lost.mixed, track.mixed = track.id, lost.id
+                lost.mixed_s = track.mixed_s = now_s
 
     def _is_lost(self, track: Track, now_s: float) -> bool:
         limit_s = LINGER_S if track.confirmed and track.posture.lying else self.rhythm.patience_s
@@ -159,17 +179,27 @@ class Tracker:
             if value > 0 and track in free and item in found:
                 free.remove(track)
                 found.remove(item)
-                track.hidden = self._is_hidden(item)
+                track.hidden, track.shared = self._is_hidden(item), self._is_shared(item)
                 track.follow(item, now_s, item.score >= self._strong_score)
 
     def _begin(self, detection: Detection, now_s: float) -> None:
-        track = Track(self.state.next_id, detection.box, now_s, hits=1, hidden=self._is_hidden(detection))
+        track = Track(self.state.next_id, detection.box, now_s, hits=1, origin=self._origin(detection))
+        track.hidden, track.shared = self._is_hidden(detection), self._is_shared(detection)
         track.vote(detection, now_s)
         self.tracks.append(track)
         self.state.next_id += 1
 
     def _is_hidden(self, detection: Detection) -> bool:
         return covered(detection.box, self._boxes) >= HIDDEN_SHARE
+
+    def _is_shared(self, detection: Detection) -> bool:
+        return stands_on_other_feet(detection.box, self._boxes)
+
+    def _origin(self, detection: Detection) -> int:
+        """Return whose box showed this person, too, in the picture before; 0 for nobody's."""
+        shares = [(overlap(detection.box, box) / max(detection.box.area, 1.0), name) for name, box in self._before]
+        share, name = max(shares, default=(0.0, 0))
+        return name if share >= _SPLIT_SHARE else 0
 
 
 Closeness = Callable[[Box, Box], float]

@@ -25,6 +25,7 @@ from models.bundle import Belief, Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED
 from models.vocabulary import Gear, Thing
+from tools.behaviours import compared
 from tools.footage import Watched, bare_parts, clip, empty_parts, empty_scenes, read, still, watch
 from tools.labels import SETS, Half, Labelled, held_out, of_anybody
 from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour, share
@@ -218,6 +219,20 @@ def demo(vision: Vision) -> Table:
     return table
 
 
+def behaviours(data: Path | None, vision: Vision) -> Table:
+    """Return a table of lines and zones against what people saw on the same clips."""
+    table = Table("clip", "fact", "right, sure", "right, unsure", "wrong, unsure", "wrong, sure")
+    table.title = "Lines and zones against the eye, pictures; crossings"
+    for column in ("crossings found", "missed", "too many"):
+        table.add_column(column)
+    folders = [FOOTAGE, data / "clips"] if data else []
+    for name, fact, tally in compared(folders, vision):
+        cells = [*tally.right.values(), *reversed(tally.wrong.values())]
+        events = [tally.found, len(tally.missed), len(tally.extra)] if fact.endswith(".crossed") else []
+        table.add_row(name, fact, *map(str, (*cells, *events)))
+    return table
+
+
 def main() -> int:
     """Print the tables; 1 when a golden case fails."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
@@ -248,7 +263,8 @@ def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list
     tables = report(options.data, bundle, vision) if options.data else []
     if options.data:
         tables.append(parts(options.data, Half.REPORT, thresholds(bundle), vision))
-    return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
+    empty = emptiness(options.data, options.empty, vision)
+    return [*tables, *empty, behaviours(options.data, vision), demo(vision)]
 
 
 if __name__ == "__main__":

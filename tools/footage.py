@@ -18,6 +18,8 @@ from models.scene import Count, Scene
 PER_S = 5.0
 STILL_S = 3.0
 _MOVED_PX, _NOISE = 2, 4.0
+_SAME_S = 1e-6
+"""Times of pictures are sums of shares."""
 _APART_PX = 8
 _PARTS_PX, _SUB_STREAM = ((480, 270), (320, 180), (224, 126)), (640, 360)
 _PICTURES = frozenset((".jpg", ".jpeg", ".png"))
@@ -82,7 +84,7 @@ def clip(path: Path, begin_s: float = 0.0, end_s: float = float("inf")) -> Itera
         there, picture = capture.read()
         if not there:
             return
-        if number / rate >= due:
+        if number / rate >= due - _SAME_S:
             due += 1 / PER_S
             yield np.asarray(picture, np.uint8)
         number += 1

@@ -1,11 +1,13 @@
 """Events in the words of another platform: which of them, on which topic, in which form. Data, not code.
 
 ``${path}`` in a text stands for what an event has there (``${data.alarm_id}``), ``${path|slug}`` for a form of
-it; a text that is nothing else keeps the type. What an event has not is null, and within a longer text nothing.
+it, and ``${path,path}`` for the first that it has; a text that is nothing else keeps the type. What an event has not
+is null, and within a longer text nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +23,8 @@ from agent.core.errors import ConfigError
 from agent.core.options import Options
 
 PRESETS = ("homeassistant", "thingsboard")
-_PLACE = re.compile(r"\$\{([\w.-]+)(?:\|(\w+))?\}")
+_PLACE = re.compile(r"\$\{([\w.-]+(?:,[\w.-]+)*)(?:\|(\w+))?\}")
+_SUM_DIGITS = 8
 _LOOSE = re.compile(r"\$\{[^}]*\}?")
 
 
@@ -31,8 +34,10 @@ def _ms(value: Any) -> int | None:
 
 
 def _slug(value: Any) -> str:
-    """Return a name that may stand in a topic."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", str(value or ""))
+    """Return a name that may stand in a topic; where that takes characters away, a sum keeps two names apart."""
+    text = str(value or "")
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", text)
+    return name if name == text else f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:_SUM_DIGITS]}"
 
 
 _FORMS: Mapping[str, Callable[[Any], int | str | None]] = {"ms": _ms, "slug": _slug}
@@ -146,7 +151,8 @@ def _fill(form: Any, event: Mapping[str, Any]) -> Any:
 
 
 def _value(place: re.Match[str], event: Mapping[str, Any]) -> Any:
-    value = _at(event, place[1])
+    found = (_at(event, path) for path in place[1].split(","))
+    value = next((each for each in found if each is not None), None)
     return _FORMS[place[2]](value) if place[2] else value
 
 

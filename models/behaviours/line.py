@@ -28,6 +28,7 @@ class Walk:
 
     ``away`` is how far from the line it was last seen, in its lengths; ``seen_s`` when it was last seen clearly.
     ``pending`` is a crossing that counts once the person is believed; with ``doubt`` it may have crossed since then.
+    ``crossed_s`` is when it crossed last, ``sided_s`` when it stood beside the line last and could be nobody else.
     """
 
     at: Point
@@ -36,6 +37,8 @@ class Walk:
     side: int = 0
     pending: int = 0
     doubt: bool = False
+    crossed_s: float | None = None
+    sided_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Line:
         walk = self.state.walks.get(track.id)
         if walk is None or (track.jumped and track.seen_s == now_s):
             self._begin(track, place, reach, now_s)
-        elif track.seen_s == now_s and not track.hidden:
+        elif track.seen_s == now_s and not (track.hidden or track.shared):
             self._follow(walk, track, place)
         else:
             walk.doubt = walk.doubt or min(walk.away, place.away) <= reach
@@ -113,10 +116,19 @@ class Line:
             near = near or before.doubt or before.pending != 0 or before.away <= reach or place.meets(before.at)
         if near:
             self.state.doubt_s = now_s
-        self.state.walks[track.id] = Walk(place.feet, place.away, now_s, 0 if track.hidden else place.side)
+        elif (origin := self.state.walks.get(track.origin)) and origin.crossed_s is not None:
+            # They may have crossed together, as one box; the doubt goes when that crossing does.
+            self.state.doubt_s = max(origin.crossed_s, self.state.doubt_s or origin.crossed_s)
+        self.state.walks[track.id] = Walk(
+            place.feet, place.away, now_s, 0 if track.hidden or track.shared else place.side, sided_s=now_s
+        )
 
     def _follow(self, walk: Walk, track: Track, place: _Place) -> None:
+        if self._may_be_another(walk, track, place):
+            self.state.doubt_s = track.seen_s
         if place.side:
+            if track.mixed_s != track.seen_s:
+                walk.sided_s = track.seen_s
             if walk.side == -place.side:
                 back = walk.pending == walk.side
                 walk.pending = place.side if not back and place.meets(walk.at) else 0
@@ -124,7 +136,14 @@ class Line:
         walk.seen_s, walk.away, walk.doubt = track.seen_s, place.away, False
         if walk.pending and track.confirmed:
             self.state.crossings.append((track.seen_s, walk.pending))
-            walk.pending = 0
+            walk.pending, walk.crossed_s = 0, track.seen_s
+
+    def _may_be_another(self, walk: Walk, track: Track, place: _Place) -> bool:
+        """Tell whether two who were one box near the line, and came from both its sides, may have changed sides."""
+        if track.mixed_s is None or track.mixed_s <= walk.sided_s or min(walk.away, place.away) > NEAR:
+            return False
+        other = self.state.walks.get(track.mixed)
+        return bool(walk.side) and (walk.side == -place.side or (other is not None and other.side == -walk.side))
 
 
 @dataclass(frozen=True, slots=True)

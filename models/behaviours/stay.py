@@ -16,11 +16,15 @@ HEIR_LENGTHS = 1.0
 
 @dataclass(slots=True)
 class Visit:
-    """Since when somebody is in the zone and when that was last seen, in watched seconds; ``box`` is where."""
+    """Since when somebody is in the zone and when that was last seen, in watched seconds; ``box`` is where.
+
+    ``own_s`` is since when for sure: ``since_s`` may be of somebody else who was lost there.
+    """
 
     since_s: float
     last_s: float
     box: Box
+    own_s: float
     believed: bool = False
 
 
@@ -48,24 +52,27 @@ class Stay:
         self._forget(view)
         inside = {track.id for track in view.people}
         believed = {name: visit for name, visit in self.state.visits.items() if visit.believed}
-        stays = [visit.last_s - visit.since_s for name, visit in believed.items() if name in inside]
+        here = [visit for name, visit in believed.items() if name in inside]
+        stays = [visit.last_s - visit.since_s for visit in here]
         loitering = sum(stay_s >= self._after_s for stay_s in stays)
+        surely = sum(visit.last_s - visit.own_s >= self._after_s for visit in here)
         # Who is not seen may still be there, and before the time has passed, somebody may be there since before.
         may_loiter = sum(view.watched_s - visit.since_s >= self._after_s for visit in believed.values())
-        sure = view.watched_s >= self._after_s and may_loiter == loitering
+        sure = view.watched_s >= self._after_s and surely == loitering == may_loiter
         return {"longest_stay": Fact(round(max(stays, default=0.0), 1), sure), "loitering": Fact(loitering, sure)}
 
     def _begin(self, track: Track, view: View) -> Visit:
-        """Return the visit of whoever was lost there a moment ago, or a new one."""
+        """Return a new visit, since when whoever was lost there a moment ago came; a ghost was nobody."""
         seen = {other.id for other in view.tracks if other.seen_s == view.now_s}
         near = [
             name
             for name, visit in self.state.visits.items()
-            if name not in seen and distance(visit.box, track.box) <= HEIR_LENGTHS
+            if visit.believed and name not in seen and distance(visit.box, track.box) <= HEIR_LENGTHS
         ]
-        if not near:
-            return Visit(view.watched_s, view.watched_s, track.box)
-        return self.state.visits.pop(min(near, key=lambda name: self.state.visits[name].since_s))
+        since_s = view.watched_s
+        if near:
+            since_s = self.state.visits.pop(min(near, key=lambda name: self.state.visits[name].since_s)).since_s
+        return Visit(since_s, view.watched_s, track.box, own_s=view.watched_s)
 
     def _forget(self, view: View) -> None:
         """Forget whom the picture shows elsewhere, and who was lost too long ago."""

@@ -91,7 +91,7 @@ def test_the_mapping_of_uplink_md_is_one(tmp_path: Path) -> None:
     }
     event = {"type": "anshao.alarm.transition.v1", "time": "2026-01-05T08:15:30+00:00", "data": data}
     (message,) = messages(load(tmp_path / "mapping.yaml"), json.dumps(event).encode(), "plant/works/hall-3")
-    assert message.topic == "pager/fire_post"
+    assert message.topic == "pager/fire_post_9de84eb7"
     assert json.loads(message.body) == {"text": "Gas: 41.5 %LEL", "at": 1767600930000}
 
 

@@ -25,6 +25,8 @@ from tests.uplink.fake_broker import FakeBroker
 
 WHO, NOW = Identity("gw 1", "works", "hall", "0.1"), ManualClock().now()
 TOPIC = "plant/works/gw 1"
+GW, GAS = "gw_1_c486798b", "gas_HH_d1de8745"
+"""Names for topics: where a character went, a sum keeps them apart."""
 
 
 def raised() -> EventDraft:
@@ -43,7 +45,7 @@ def said(name: str, draft: EventDraft) -> dict[str, Any]:
 def test_thingsboard_gets_telemetry_with_the_time_of_the_event() -> None:
     ((topic, body),) = said("thingsboard", raised()).items()
     assert topic == "v1/devices/me/telemetry" and body["ts"] == int(NOW.utc.timestamp() * 1000)
-    assert body["values"]["alarm_gas_HH_active"] is True and body["values"]["alarm_gas_HH"] == "unacknowledged"
+    assert body["values"]["alarm_gas.HH_active"] is True and body["values"]["alarm_gas.HH"] == "unacknowledged"
     assert body["values"]["alarm"]["data"]["value"] == 41.5 and body["values"]["alarm"]["seq"] == 7
     ((_, body),) = said("thingsboard", device_event("plc-1", False, "gone", NOW)).items()
     assert body["values"] == {"device_plc-1_online": False}
@@ -53,13 +55,13 @@ def test_thingsboard_gets_telemetry_with_the_time_of_the_event() -> None:
 
 def test_home_assistant_learns_of_an_entity_before_its_state() -> None:
     (config, found), (state, now) = said("homeassistant", raised()).items()
-    assert config == "homeassistant/binary_sensor/gw_1/alarm_gas_HH/config"
-    assert state == found["state_topic"] == f"{TOPIC}/ha/alarm/gas_HH" and found["unique_id"] == "gw_1_alarm_gas_HH"
+    assert config == f"homeassistant/binary_sensor/{GW}/alarm_{GAS}/config"
+    assert state == found["state_topic"] == f"{TOPIC}/ha/alarm/{GAS}" and found["unique_id"] == f"{GW}_alarm_{GAS}"
     assert found["availability"][0]["topic"] == f"{TOPIC}/status" and found["device"]["name"] == "gw 1"
     assert now["active"] is True and now["acknowledged_by"] is None and now["value"] == 41.5
     assert all(each.retain for each in messages(preset("homeassistant"), encode(envelope(raised(), WHO, 7, "")), TOPIC))
     assert set(said("homeassistant", output_event("siren", "on", NOW, test=False))) == {  # type: ignore[arg-type]
-        *("homeassistant/sensor/gw_1/output_siren/config", f"{TOPIC}/ha/output/siren"),
+        *(f"homeassistant/sensor/{GW}/output_siren/config", f"{TOPIC}/ha/output/siren"),
     }
     assert said("homeassistant", EventDraft("kpi", Lane.STATE, "gateway", {}, NOW)) == {}
 
@@ -109,7 +111,7 @@ async def test_a_mapped_event_is_done_when_all_of_it_arrived(tmp_path: Path, bro
             await until(lambda: len(home.arrivals) >= 3)
             assert uplink.status.sent == 1
         topics = [arrival.topic for arrival in home.arrivals]
-        assert topics[1:3] == ["homeassistant/binary_sensor/gw/alarm_gas_HH/config", "plant/works/gw/ha/alarm/gas_HH"]
+        assert topics[1:3] == [f"homeassistant/binary_sensor/gw/alarm_{GAS}/config", f"plant/works/gw/ha/alarm/{GAS}"]
         assert home.arrivals[1].user["replayed"] == "true"
 
 
