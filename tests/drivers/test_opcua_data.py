@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -31,17 +31,10 @@ from drivers.scaling import Scaling
 from tests.drivers.rigs import Rig, node_opcua, read_until
 from tests.servers.process import HERE, Server, free_port
 
+SERVER = node_opcua
 KIND = REGISTRY["opcua"]
 NODE = "nsu=urn:test:plant;s=Plant."
 STATUS = {"node": "i=2256"}
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = node_opcua(Path(tmp_path_factory.mktemp("node-opcua")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 @asynccontextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 import structlog
@@ -15,13 +14,7 @@ from drivers.opcua.calls import Calls
 from tests.drivers.rigs import Rig, node_opcua
 from tests.drivers.test_opcua_data import NODE, news, session
 
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = node_opcua(Path(tmp_path_factory.mktemp("node-opcua")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
+SERVER = node_opcua
 
 
 @pytest.mark.server

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
@@ -21,17 +20,10 @@ from drivers.opcua.session import OpcUaSession
 from drivers.opcua.subscription import LIFE_S
 from tests.drivers.rigs import Rig, node_opcua, read_until
 
+SERVER = node_opcua
 pytestmark = pytest.mark.server
 KIND = REGISTRY["opcua"]
 NODE = "nsu=urn:test:plant;s=Plant."
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = node_opcua(Path(tmp_path_factory.mktemp("node-opcua")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 def driver(rig: Rig, points: dict[str, dict[str, object]], **device: object) -> Driver:

@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from asyncua import ua
@@ -25,15 +24,7 @@ from drivers.scaling import Scaling
 from tests.drivers.rigs import Rig, node_opcua, read_until
 from tests.drivers.test_opcua_data import NODE, NOW, news, session, until
 
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = node_opcua(Path(tmp_path_factory.mktemp("node-opcua")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
-
-
+SERVER = node_opcua
 POINTS: dict[str, dict[str, object]] = {
     "twisted": {"node": NODE + "Twisted"},
     "twist": {"node": NODE + "Twist", "writable": True},

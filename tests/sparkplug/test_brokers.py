@@ -48,6 +48,10 @@ async def test_births_and_death_arrive_in_every_way(tmp_path: Path) -> None:
                 async with running(tmp_path / f"site-{number}", [broker], more):
                     await until(lambda host=host: len(host.heard("DBIRTH")) >= 2, what=broker)  # type: ignore[misc]
                 await until(lambda host=host: host.heard("NDEATH"), what=broker)  # type: ignore[misc]
+        async with running(tmp_path / "bare", [f"mqtts://127.0.0.1:{mqtts}"], f"ca_file: {ours.certificate}") as agent:
+            assert agent.edge is not None
+            edge = agent.edge
+            await until(lambda: "certificate" in edge.status.reason)  # that ours is asked for comes after the handshake
     finally:
         server.kill()
 

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.drivers.rigs import Rig
+
+
+@pytest.fixture(scope="module")
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A server that we did not write, the module's ``SERVER``, for all of its tests."""
+    rig: Rig = request.module.SERVER(tmp_path_factory.mktemp("server"))
+    rig.server.start()
+    yield rig
+    rig.server.kill()
