@@ -207,7 +207,7 @@ class Worker:
         judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         if is_new:
-            self._learn(look, calm=not judgement.unsettled and self._scene.is_calm)
+            self._learn(look, calm=not judgement.unsettled and self._scene.is_steady)
         self._judged.append(frame.taken_s)
         report = replace(
             self._told(judgement, frame.taken_s),
@@ -255,7 +255,7 @@ class Worker:
         if self._thrift is not None:
             self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
         if self._gate is not None:
-            self._gate.looked(look, calm)
+            self._gate.looked(look, calm, self._scene.doubted)
 
     def _drawn(self, frame: Frame, found: Sequence[Detection], judgement: Judgement) -> bytes:
         """Return a picture for people, or nothing while the last one is young."""
