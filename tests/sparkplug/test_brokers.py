@@ -75,6 +75,20 @@ async def test_the_next_broker_takes_over_and_the_first_gets_it_back(tmp_path: P
                 assert edge.status.broker.endswith(str(first.port)) and edge.status.online
 
 
+@pytest.mark.server
+async def test_where_the_primary_host_is_no_other_broker_is_better(tmp_path: Path, brokers: list[Server]) -> None:
+    first, second = brokers
+    with Host(first.port) as absent, Host(second.port) as host:
+        absent.state(False, 1000)
+        host.state(True, 1000)
+        more = "primary_host: scada\n  prefer_again: 1s"
+        async with running(tmp_path / "site", [first.port, second.port], more) as agent:
+            await until(lambda: host.heard("NBIRTH"))
+            await asyncio.sleep(2.2)
+            assert agent.edge is not None and agent.edge.status.online
+            assert len(host.heard("NBIRTH")) == 1 and not host.heard("NDEATH")
+
+
 async def test_a_better_broker_that_was_left_for_in_vain_is_tried_ever_more_seldom() -> None:
     visits: list[float] = []
     loop = asyncio.get_running_loop()
