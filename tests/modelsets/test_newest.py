@@ -61,6 +61,8 @@ async def test_an_older_one_is_refused_whoever_signed_it_and_taken_when_somebody
     await sets.activate("gate", str(old), li, older=True)  # this camera is not connected, so it is only kept
     assert events[-2]["action"] == "staged" and events[-2]["older_than"] == "1.0.0"
     assert events[-2]["operator"]["note"] == "misses orange helmets" and store.keys() == ["ppe/0.9.9"]
+    offered = await sets.activate("gate", "ppe/0.9.9", centre)
+    assert "is older than 1.0.0" in offered["reason"], "but not on an offer from above"
     by_name = await sets.activate("gate", "ppe/0.9.9", Operator("Li Wei", "cli"))
     assert "not connected" in by_name["reason"], "what is kept may always be gone back to"
 

@@ -29,14 +29,17 @@ class Admitted:
     older_than: str = ""
 
 
-async def admit(store: ModelStore, model: str, *, older: bool = False) -> Admitted | str:
+async def admit(store: ModelStore, model: str, *, older: bool = False, offered: bool = False) -> Admitted | str:
     """Return the bundle ``model`` (the key of one that is kept, or a folder), or why it is refused.
 
-    One that is not kept must not be older than what has worked here, unless ``older`` says that this is wanted.
+    It must not be older than what has worked here, unless ``older`` says that this is wanted, or it is kept and
+    somebody here names it: to go back. ``offered`` is what comes from above.
     """
     try:
         if model in await asyncio.to_thread(store.keys):
             bundle = await asyncio.to_thread(store.load, model)
+            if offered:
+                await _older_than(store, bundle, older)
             return Admitted(bundle, await asyncio.to_thread(bundle.digest), False)
         return await _new(store, Path(model), older)
     except (ConfigError, ValueError, OSError) as error:
@@ -45,11 +48,8 @@ async def admit(store: ModelStore, model: str, *, older: bool = False) -> Admitt
 
 async def _new(store: ModelStore, source: Path, older: bool) -> Admitted:
     staged = await asyncio.to_thread(store.stage, source)
-    newest = await asyncio.to_thread(store.newest.of, staged.manifest.name)
-    older_than = newest if is_older(staged.manifest.version, newest) else ""
     try:
-        if older_than and not older:
-            raise ValueError(_OLDER.format(staged.title, older_than))
+        older_than = await _older_than(store, staged, older)
         tried = await rehearse(staged.folder)
         if tried.fault:
             raise ValueError(tried.fault)
@@ -58,6 +58,16 @@ async def _new(store: ModelStore, source: Path, older: bool) -> Admitted:
         raise
     bundle = Bundle(await asyncio.to_thread(store.keep, staged), staged.manifest)
     return Admitted(bundle, await asyncio.to_thread(bundle.digest), True, tried.tried, older_than)
+
+
+async def _older_than(store: ModelStore, bundle: Bundle, older: bool) -> str:
+    """Return the newer version that has worked here, nothing without one. Raises ValueError unless ``older``."""
+    newest = await asyncio.to_thread(store.newest.of, bundle.manifest.name)
+    if not is_older(bundle.manifest.version, newest):
+        return ""
+    if not older:
+        raise ValueError(_OLDER.format(bundle.title, newest))
+    return newest
 
 
 _OLDER = "{} is older than {}, which has worked here; roll back, or take it all the same: --older, and --note why"
