@@ -227,10 +227,9 @@ class ModelSets:
 
     async def _admit(self, camera: str, model: str, operator: Operator, older: bool = False) -> Bundle | Outcome:
         """Return the bundle once it is kept, or what is told of a refusal."""
-        offered = operator.via in FROM_ABOVE
-        found = (
-            await admit(self._store, model, older=older, offered=offered) if operator.note or not older else _NO_NOTE
-        )
+        if older and not operator.note:
+            return self._tell("rejected", camera, model, operator, _NO_NOTE)
+        found = await admit(self._store, model, older=older, offered=operator.via in FROM_ABOVE)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256
