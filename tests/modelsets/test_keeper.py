@@ -158,7 +158,7 @@ async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tm
     kept = await sets.comparison("gate")
     assert kept == done["comparison"] and all(Path(path).stat().st_size for path in kept["pictures_kept"])
     assert plant.store.current().of("gate") == Choice() and plant.driver.bundle == BUNDLED / "ppe"
-    assert all("ppe/1.1.0@" in (sample.evidence or "ppe/1.0.0@") for sample in plant.samples)
+    assert all("ppe/1.1.0@" in (sample.evidence or "ppe/1.1.0@") for sample in plant.samples)
 
 
 async def test_a_usb_camera_cannot_be_shadowed(tmp_path: Path) -> None:
