@@ -129,8 +129,8 @@ async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Pla
 
 
 async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tmp_path: Path) -> None:
-    scores = {"detector": {"sure": 0.99, "doubtful": 0.98}, "classifier": {"believes": {}}}
-    sure = bundle(tmp_path / "sure", golden=[{"picture": "golden/nobody.jpg"}], **scores)
+    scores: dict[str, Any] = {"detector": {"sure": 0.99, "doubtful": 0.98}, "classifier": {"believes": {}}}
+    sure = bundle(tmp_path / "sure", "9.0.1", golden=[{"picture": "golden/nobody.jpg"}], **scores)
     sets = plant.sets()
     async with running(plant, sets):
         with pytest.raises(NotAllowed, match="yet; name one"):
