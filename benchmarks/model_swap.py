@@ -89,6 +89,6 @@ def _other(folder: Path) -> Path:
     """Return a second bundle: the same networks with another version and limit."""
     shutil.copytree(BUNDLED / "ppe", folder)
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
-    manifest["version"], manifest["detector"]["nms_iou"] = "1.0.1", 0.55
+    manifest["version"], manifest["detector"]["nms_iou"] = "9.0.1", 0.55
     (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest, allow_unicode=True))
     return folder

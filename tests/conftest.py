@@ -10,7 +10,7 @@ from tests.drivers.rigs import Rig, node_opcua
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def opcua_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """The npm node-opcua server. Who kills it starts it again."""
     rig = node_opcua(tmp_path_factory.mktemp("node-opcua"))
     rig.server.start()

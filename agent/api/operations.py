@@ -11,9 +11,10 @@ from typing_extensions import TypedDict
 from agent.api.requests import VIEW, Body, read
 from agent.core.model import Operator
 from agent.kpi import Figures
+from agent.reports import RemovalRow
 
 
-class RemovedRow(TypedDict):
+class RemovedRow(RemovalRow):
     """An alarm that calls nobody: ``state`` is shelved, suppressed-by-design or out-of-service."""
 
     id: str
@@ -21,12 +22,6 @@ class RemovedRow(TypedDict):
     priority: str
     state: str
     active: bool
-    reason: str
-    by: str
-    via: str
-    second: str
-    since: str
-    until: str | None
 
 
 class StandingRow(TypedDict):

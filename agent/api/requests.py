@@ -8,10 +8,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.api.view import GatewayView
-from agent.core.model import Operator
+from agent.core.model import FROM_ABOVE, Operator
 
 VIEW: web.AppKey[GatewayView] = web.AppKey("view", object)  # type: ignore[arg-type]
-_NOT_HERE = ("button", "mqtt", "sparkplug")
+_NOT_HERE = ("button", *FROM_ABOVE)
 """Ways in that have rights of their own; nobody comes by them through this socket."""
 M = TypeVar("M", bound=BaseModel)
 

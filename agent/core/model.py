@@ -286,6 +286,10 @@ class Operator:
     note: str = ""
 
 
+FROM_ABOVE = ("mqtt", "sparkplug")
+"""The ways by which somebody acts who is not on site."""
+
+
 class Action(StrEnum):
     """What happened to an alarm; the words of the journal."""
 

@@ -211,7 +211,8 @@ class Edge:
 
     async def _serve(self, link: Link, host: Host) -> None:
         """Tell for as long as it lasts. Raises HostOffline, LinkLost, Preferred."""
-        scout = asyncio.create_task(self._scout.look_out(link.broker), name="sparkplug scout")
+        here = self._options.brokers[0] if host.id else link.broker  # where the host is, no other is better
+        scout = asyncio.create_task(self._scout.look_out(here), name="sparkplug scout")
         try:
             await self._tell(link, host, scout)
         finally:

@@ -58,6 +58,11 @@ def corners(centred: Array) -> Array:
     return np.concatenate([centred[:, :2] - half, centred[:, :2] + half], axis=1)
 
 
+def sides(frame: Frame) -> Array:
+    """Return what makes pixels of a box in shares of the input."""
+    return np.array([frame.width, frame.height, frame.width, frame.height], dtype=np.float32)
+
+
 def best_class(boxes: Array, scores: Array, least: float) -> Raw:
     """Take of each row the best class, where its score reaches ``least``."""
     best = scores.argmax(axis=1)

@@ -20,12 +20,9 @@ from models.layouts.base import (
     is_grid,
     only,
     pairs_of,
+    sides,
     sigmoid,
 )
-
-
-def _scale(frame: Frame) -> Array:
-    return np.array([frame.width, frame.height, frame.width, frame.height], dtype=np.float32)
 
 
 def _ranked_fits(outputs: Outputs, frame: Frame) -> bool:
@@ -42,7 +39,7 @@ def _ranked_likely(outputs: Outputs, frame: Frame) -> bool:
 def _ranked(outputs: Outputs, frame: Frame) -> Raw:
     rows = outputs[0][0]
     rows = rows[rows[:, 4] >= frame.least]
-    return Raw(corners(rows[:, :4] * _scale(frame)), rows[:, 4], np.round(rows[:, 5]).astype(int))
+    return Raw(corners(rows[:, :4] * sides(frame)), rows[:, 4], np.round(rows[:, 5]).astype(int))
 
 
 def _scored_fits(outputs: Outputs, frame: Frame) -> bool:
@@ -58,7 +55,7 @@ def _scored_likely(outputs: Outputs, _frame: Frame) -> bool:
 
 def _scored(outputs: Outputs, frame: Frame) -> Raw:
     rows = outputs[0][0]
-    return best_class(corners(rows[:, :4] * _scale(frame)), rows[:, 4:], frame.least)
+    return best_class(corners(rows[:, :4] * sides(frame)), rows[:, 4:], frame.least)
 
 
 def _rfdetr_parts(outputs: Outputs, frame: Frame) -> tuple[Array, Array] | None:
@@ -81,7 +78,7 @@ def _rfdetr_likely(outputs: Outputs, frame: Frame) -> bool:
 def _rfdetr(outputs: Outputs, frame: Frame) -> Raw:
     parts = _rfdetr_parts(outputs, frame)
     assert parts is not None
-    return every_class(corners(parts[0] * _scale(frame)), sigmoid(parts[1][:, : frame.classes]), frame.least)
+    return every_class(corners(parts[0] * sides(frame)), sigmoid(parts[1][:, : frame.classes]), frame.least)
 
 
 def _dfine_parts(outputs: Outputs) -> tuple[Array, Array, Array] | None:

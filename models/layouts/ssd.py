@@ -16,11 +16,8 @@ from models.layouts.base import (
     are_shares,
     every_class,
     pairs_of,
+    sides,
 )
-
-
-def _scale(frame: Frame) -> Array:
-    return np.array([frame.width, frame.height, frame.width, frame.height], dtype=np.float32)
 
 
 def _raw_parts(outputs: Outputs, frame: Frame) -> tuple[Array, Array] | None:
@@ -44,7 +41,7 @@ def _raw_likely(outputs: Outputs, frame: Frame) -> bool:
 def _raw(outputs: Outputs, frame: Frame) -> Raw:
     parts = _raw_parts(outputs, frame)
     assert parts is not None
-    return every_class(parts[0] * _scale(frame), parts[1][:, 1:], frame.least)
+    return every_class(parts[0] * sides(frame), parts[1][:, 1:], frame.least)
 
 
 def _listed_parts(outputs: Outputs) -> tuple[Array, Array, Array] | None:
@@ -78,7 +75,7 @@ def _listed(outputs: Outputs, frame: Frame) -> Raw:
     assert parts is not None
     boxes, classes, scores = parts
     kept = scores >= frame.least
-    return Raw(boxes[kept][:, [1, 0, 3, 2]] * _scale(frame), scores[kept], np.round(classes[kept]).astype(int) - 1)
+    return Raw(boxes[kept][:, [1, 0, 3, 2]] * sides(frame), scores[kept], np.round(classes[kept]).astype(int) - 1)
 
 
 SSD = (

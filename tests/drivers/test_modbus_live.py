@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from pymodbus.constants import ExcCodes
@@ -24,6 +23,7 @@ from drivers.modbus.schedule import ISOLATE_S
 from tests.drivers.rigs import Proxy, Rig, Silent, libmodbus
 from tests.servers.process import free_port
 
+SERVER = libmodbus
 KIND = REGISTRY["modbus-tcp"]
 
 
@@ -39,14 +39,6 @@ def holding(*offsets: int) -> dict[str, object]:
 
 def by_point(samples: list[Sample]) -> dict[int, Sample]:
     return {int(sample.point.removeprefix("plc.")): sample for sample in samples}
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = libmodbus(Path(tmp_path_factory.mktemp("libmodbus")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 class Plant:

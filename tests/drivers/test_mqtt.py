@@ -30,6 +30,7 @@ from drivers.mqtt.paths import follow, parse_path
 from drivers.mqtt.polygon import is_inside
 from tests.drivers.rigs import Rig, mosquitto_plant, read_until
 
+SERVER = mosquitto_plant
 KIND = REGISTRY["mqtt"]
 START = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
@@ -217,14 +218,6 @@ def test_silence_of_an_event_is_normal_and_of_all_else_it_is_not() -> None:
     device = KIND.device.model_validate({"broker": "mqtt://localhost"})
     built = KIND.build("m", device, parsed, SystemClock())
     assert {info.id: info.stale_after_s for info in built.points} == {"m.sos": None, "m.pulse": 60.0, "m.door": None}
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = mosquitto_plant(Path(tmp_path_factory.mktemp("mosquitto")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 async def connect(rig: Rig, points: dict[str, dict[str, object]], **device: object) -> Session:

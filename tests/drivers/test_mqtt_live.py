@@ -6,10 +6,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -27,15 +25,8 @@ from drivers.mqtt.options import MqttDevice
 from tests.drivers.rigs import Rig, fetch_until, mosquitto_plant, read_until
 from tests.drivers.test_mqtt import connect, publisher
 
+SERVER = mosquitto_plant
 KIND = REGISTRY["mqtt"]
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = mosquitto_plant(Path(tmp_path_factory.mktemp("mosquitto")))
-    rig.server.start()
-    yield rig
-    rig.server.kill()
 
 
 def build(rig: Rig, points: dict[str, dict[str, object]], **device: object) -> Driver:

@@ -11,8 +11,11 @@ import yaml
 from models.options import BUNDLED
 
 
-def bundle(folder: Path, version: str = "1.0.1", **changes: Any) -> Path:
-    """Return a copy of ppe with another version; ``detector`` and the like are merged into the manifest."""
+def bundle(folder: Path, version: str = "9.0.1", **changes: Any) -> Path:
+    """Return a copy of ppe with a version that is newer than any shipped one, for an older one is refused.
+
+    ``detector`` and the like are merged into the manifest.
+    """
     shutil.copytree(BUNDLED / "ppe", folder)
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
     manifest["version"] = version

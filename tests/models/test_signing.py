@@ -42,11 +42,11 @@ def test_only_what_a_trusted_key_signed_is_taken(tmp_path: Path, keys: Mapping[s
     with pytest.raises(ConfigError, match="somebody else signed it"):
         store.stage(new)
     store.keep(store.stage(signed(new, works)))  # both signatures: one that is trusted is enough
-    assert store.sound(Choice(("ppe/1.0.1",))) == ["ppe/1.0.1"]
+    assert store.sound(Choice(("ppe/9.0.1",))) == ["ppe/9.0.1"]
     (new / "manifest.yaml").write_text((new / "manifest.yaml").read_text().replace("sure: 0.", "sure: 0.0"))
     with pytest.raises(ConfigError, match="it was changed"):
         store.stage(new)
-    other = signed(bundle(tmp_path / "other", version="1.0.2"), works)
+    other = signed(bundle(tmp_path / "other", version="9.0.2"), works)
     (other / "wearing.onnx").write_bytes(b"changed")
     with pytest.raises(ConfigError, match=r"wearing\.onnx: is not the file that the manifest names"):
         store.stage(other)
@@ -63,9 +63,9 @@ def test_what_is_kept_must_be_trusted_too_and_what_is_shipped_is(
     before.keep(before.stage(bundle(tmp_path / "new")))
     before.keep(before.stage(shutil.copytree(BUNDLED / "ppe", tmp_path / "ppe")))
     store = ModelStore(folder, Signers({"works": public}))
-    assert store.sound(Choice(("ppe/1.1.0", "ppe/1.0.1"))) == ["ppe/1.1.0"]
+    assert store.sound(Choice(("ppe/1.1.0", "ppe/9.0.1"))) == ["ppe/1.1.0"]
     store.keep(store.stage(signed(tmp_path / "new", works)))  # signed later, otherwise the same
-    assert store.sound(Choice(("ppe/1.0.1",))) == ["ppe/1.0.1"]
+    assert store.sound(Choice(("ppe/9.0.1",))) == ["ppe/9.0.1"]
 
 
 def test_a_site_names_no_bundle_that_it_does_not_trust(tmp_path: Path, keys: Mapping[str, tuple[bytes, str]]) -> None:
@@ -97,9 +97,9 @@ def test_a_maker_signs_offline_and_a_key_is_not_overwritten(tmp_path: Path) -> N
     wrong = run.invoke(app, ["models", "sign", str(new), "--key", str(key)], input="what\n")
     assert wrong.exit_code == 1 and "cannot be read" in wrong.stderr and "Traceback" not in wrong.stderr
     done = run.invoke(app, ["models", "sign", str(new), "--key", str(key)], input="why\n")
-    assert done.exit_code == 0 and "ppe 1.0.1 is signed" in done.stdout
+    assert done.exit_code == 0 and "ppe 9.0.1 is signed" in done.stdout
     assert Signers({"works": public}).fault(new) == ""
-    assert load_bundle(new).title == "ppe 1.0.1"
+    assert load_bundle(new).title == "ppe 9.0.1"
     (new / "NOTICE").write_text("changed")
     broken = run.invoke(app, ["models", "sign", str(new), "--key", str(key)], input="why\n")
     assert broken.exit_code == 1 and "NOTICE" in broken.stderr

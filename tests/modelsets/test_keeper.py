@@ -98,19 +98,19 @@ async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path
         assert sets.row()["cameras"][0]["probation_s"] is not None
         await plant.until(lambda: "confirmed" in plant.actions())
         row = sets.row()["cameras"][0]
-    assert (row["name"], row["version"], row["provider"]) == ("ppe", "1.0.1", "cpu")
+    assert (row["name"], row["version"], row["provider"]) == ("ppe", "9.0.1", "cpu")
     assert row["precision"] in ("fp32", "int8"), "whichever was faster when it was rehearsed"
     assert row["since"] == plant.store.current().of("gate").since and row["last"]["action"] == "confirmed"
     facts = [sample.evidence for sample in plant.samples if sample.point == "gate.no_helmet"]
-    assert facts[-1] == f"model:ppe/1.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
+    assert facts[-1] == f"model:ppe/9.0.1@sha256:{row['sha256']}" and row["sha256"] == load_bundle(new).digest()
     assert facts[0] == f"model:ppe/1.1.0@sha256:{load_bundle(BUNDLED / 'ppe').digest()}"
     assert plant.actions() == ["staged", "activated", "confirmed"]
     assert all(len(event["sha256"]) == 64 for event in plant.events[1:])
     assert plant.samples and {sample.reason for sample in plant.samples if sample.value is None} == set()
-    assert ModelStore(plant.store.folder).newest.of("ppe") == "1.0.1"
+    assert ModelStore(plant.store.folder).newest.of("ppe") == "9.0.1"
     again = Plant(camera(), plant.store)
     await again.sets().prepare()
-    assert again.driver.bundle == plant.store.path("ppe/1.0.1")
+    assert again.driver.bundle == plant.store.path("ppe/9.0.1")
 
 
 async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Plant, tmp_path: Path) -> None:
@@ -122,16 +122,15 @@ async def test_one_whose_worker_dies_on_probation_goes_back_by_itself(plant: Pla
         await plant.until(lambda: "rolled-back" in plant.actions())
         await plant.until(lambda: plant.driver.vitals.judged > 0)
     assert plant.events[-1] | {"operator": None, "sha256": ""} == {
-        "action": "rolled-back", "camera": "gate", "model": "", "previous": "ppe/1.0.1",
+        "action": "rolled-back", "camera": "gate", "model": "", "previous": "ppe/9.0.1",
         "reason": "its worker died", "operator": None, "sha256": "",
     }  # fmt: skip
     assert plant.driver.bundle == BUNDLED / "ppe" and plant.store.current().of("gate") == Choice()
 
 
 async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tmp_path: Path) -> None:
-    sure = bundle(
-        tmp_path / "sure", golden=[{"picture": "golden/nobody.jpg"}], detector={"sure": 0.99, "doubtful": 0.98}
-    )
+    scores: dict[str, Any] = {"detector": {"sure": 0.99, "doubtful": 0.98}, "classifier": {"believes": {}}}
+    sure = bundle(tmp_path / "sure", "9.0.1", golden=[{"picture": "golden/nobody.jpg"}], **scores)
     sets = plant.sets()
     async with running(plant, sets):
         with pytest.raises(NotAllowed, match="yet; name one"):
@@ -146,7 +145,7 @@ async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tm
         assert again["action"] == "rejected" and "one at a time" in again["reason"]
         await plant.until(lambda: any(name.endswith("shadow.jpg") for name in shadow.pictures()))
         row = sets.row()["cameras"][0]
-        assert row["shadow"]["model"] == "ppe/1.0.1" and row["model"] == "" and row["shadow"]["left_s"] > 0
+        assert row["shadow"]["model"] == "ppe/9.0.1" and row["model"] == "" and row["shadow"]["left_s"] > 0
         plant.samples.clear()
         done = await sets.stop_shadow("gate", LI)
         await plant.until(lambda: bool(plant.samples))
@@ -159,7 +158,7 @@ async def test_a_model_in_shadow_is_compared_and_drives_nothing(plant: Plant, tm
     kept = await sets.comparison("gate")
     assert kept == done["comparison"] and all(Path(path).stat().st_size for path in kept["pictures_kept"])
     assert plant.store.current().of("gate") == Choice() and plant.driver.bundle == BUNDLED / "ppe"
-    assert all("ppe/1.1.0@" in (sample.evidence or "ppe/1.0.0@") for sample in plant.samples)
+    assert all("ppe/1.1.0@" in (sample.evidence or "ppe/1.1.0@") for sample in plant.samples)
 
 
 async def test_a_usb_camera_cannot_be_shadowed(tmp_path: Path) -> None:
@@ -181,7 +180,7 @@ async def test_a_broken_bundle_is_refused_before_anything_runs_it(plant: Plant, 
 async def test_none_is_taken_while_the_cameras_alarm_is_active(plant: Plant) -> None:
     plant.standing["bare"] = SimpleNamespace(active=True)
     plant.definitions["bare"] = SimpleNamespace(inputs=("gate.no_helmet",))
-    outcome = await plant.sets().activate("gate", "ppe/1.0.1", LI)
+    outcome = await plant.sets().activate("gate", "ppe/9.0.1", LI)
     assert outcome["action"] == "rejected" and "alarm bare is active" in outcome["reason"]
 
 
@@ -199,13 +198,13 @@ async def test_one_that_fails_its_starts_goes_back(plant: Plant, tmp_path: Path)
 
 async def test_one_that_is_trusted_no_longer_does_not_start_and_that_is_an_event(plant: Plant, tmp_path: Path) -> None:
     plant.store.keep(plant.store.stage(bundle(tmp_path / "new")))
-    plant.store.decide("gate", Choice(("ppe/1.0.1",)))
+    plant.store.decide("gate", Choice(("ppe/9.0.1",)))
     plant.store = ModelStore(plant.store.folder, Signers({"works": new_key()[1]}))
     sets = plant.sets()
     await sets.prepare()
     assert plant.driver.bundle == BUNDLED / "ppe" and sets.row()["cameras"][0]["model"] == ""
     assert plant.actions() == ["rolled-back"] and "is not signed" in plant.events[0]["reason"]
-    refused = await sets.activate("gate", "ppe/1.0.1", LI)
+    refused = await sets.activate("gate", "ppe/9.0.1", LI)
     assert refused["action"] == "rejected" and "taken only from works" in refused["reason"]
 
 
@@ -214,14 +213,14 @@ def test_the_store_is_whole_wherever_the_power_goes(tmp_path: Path) -> None:
     staged = store.stage(new)
     assert store.keys() == [] and store.current().of("gate") == Choice()  # cut after staging
     store.keep(store.stage(new))
-    assert store.keys() == ["ppe/1.0.1"] and not staged.folder.exists()
+    assert store.keys() == ["ppe/9.0.1"] and not staged.folder.exists()
     (store.folder / ".new-current").write_text('{"cameras": {"ga')  # cut while the pointer was written
     assert store.current().of("gate") == Choice()
-    store.decide("gate", Choice(("ppe/1.0.1",)))
-    shutil.copy(new / "wearing.onnx", store.path("ppe/1.0.1") / "detector.onnx")  # a disk that lies
+    store.decide("gate", Choice(("ppe/9.0.1",)))
+    shutil.copy(new / "wearing.onnx", store.path("ppe/9.0.1") / "detector.onnx")  # a disk that lies
     assert store.sound(store.current().of("gate")) == []
     store.keep(store.stage(new))
-    assert store.sound(store.current().of("gate")) == ["ppe/1.0.1"]
+    assert store.sound(store.current().of("gate")) == ["ppe/9.0.1"]
 
 
 def test_another_bundle_under_the_same_name_or_a_name_that_leads_out_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from agent.core.clock import SystemClock
 from agent.core.model import EventDraft, Operator
 from agent.core.signatures import new_key, sign
 from agent.pipeline import Pipeline
+from models.bundle import load_bundle
+from models.options import BUNDLED
 from models.rehearsal import Rehearsal
 from models.signers import Signers, add_signature
 from tests.models.bundles import bundle
@@ -45,22 +47,25 @@ async def test_an_older_one_is_refused_whoever_signed_it_and_taken_when_somebody
     pipeline = cast(Pipeline, SimpleNamespace(engine=SimpleNamespace(standing={}, definitions={})))
     recorder: Any = SimpleNamespace(record=record)
     sets = ModelSets({"gate": camera()}, store, pipeline, recorder, SystemClock())
-    await sets.prepare()  # the shipped ppe 1.0.0 works
+    await sets.prepare()  # the shipped one works
+    shipped = load_bundle(BUNDLED / "ppe").manifest.version
     old = bundle(tmp_path / "old", version="0.9.9")
     add_signature(old, sign((old / "manifest.yaml").read_bytes(), pem)[0])
     centre, li = Operator("centre", "mqtt"), Operator("Li Wei", "cli", "misses orange helmets")
 
     for ask in (sets.activate("gate", str(old), centre), sets.shadow("gate", str(old), 60.0, li)):
         refused = await ask
-        assert refused["action"] == "rejected" and "ppe 0.9.9 is older than 1.0.0" in refused["reason"]
+        assert refused["action"] == "rejected" and f"ppe 0.9.9 is older than {shipped}" in refused["reason"]
     unsaid = await sets.activate("gate", str(old), centre, older=True)
     assert unsaid["action"] == "rejected" and "with a note of why" in unsaid["reason"]
     assert store.keys() == [] and list((store.folder / "versions").iterdir()) == []
     assert [event["action"] for event in events] == ["rejected"] * 3, "each refusal is journalled"
 
     await sets.activate("gate", str(old), li, older=True)  # this camera is not connected, so it is only kept
-    assert events[-2]["action"] == "staged" and events[-2]["older_than"] == "1.0.0"
+    assert events[-2]["action"] == "staged" and events[-2]["older_than"] == shipped
     assert events[-2]["operator"]["note"] == "misses orange helmets" and store.keys() == ["ppe/0.9.9"]
+    offered = await sets.activate("gate", "ppe/0.9.9", centre)
+    assert f"is older than {shipped}" in offered["reason"], "but not on an offer from above"
     by_name = await sets.activate("gate", "ppe/0.9.9", Operator("Li Wei", "cli"))
     assert "not connected" in by_name["reason"], "what is kept may always be gone back to"
 

@@ -50,7 +50,7 @@ class FakeDriver:
 
 
 async def ended(driver: FakeDriver, for_s: float) -> Shadow:
-    shadow = Shadow(Plan("gate", "ppe/1.0.1", "", for_s, Operator("li", "cli")), driver, SystemClock())
+    shadow = Shadow(Plan("gate", "ppe/9.0.1", "", for_s, Operator("li", "cli")), driver, SystemClock())
     await shadow.start(Path())
     async with asyncio.timeout(5):
         while not shadow.is_over:

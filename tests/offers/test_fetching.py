@@ -123,14 +123,14 @@ def arrivals(folder: Path, pki: Authority, port: int = 1, **options: object) -> 
 def offer(folder: Path, port: int | None = None, **more: Any) -> Offer:
     sha256 = hashlib.sha256((folder / "manifest.yaml").read_bytes()).hexdigest()
     url = f"https://127.0.0.1:{port}/ppe" if port is not None else ""
-    return replace(Offer("o1", "gate", "ppe", "1.0.1", sha256, "Li Wei", "mqtt", url=url), **more)
+    return replace(Offer("o1", "gate", "ppe", "9.0.1", sha256, "Li Wei", "mqtt", url=url), **more)
 
 
 async def test_a_bundle_is_fetched_whole_and_once(made: Path, pki: Authority, tmp_path: Path) -> None:
     async with serving(Server(made), pki) as server:
         place, steps = arrivals(tmp_path, pki, server.port), list[str]()
         found = await place.find(offer(made, server.port), lambda: steps.append("fetching"))
-        assert load_bundle(Path(found)).title.endswith("1.0.1") and steps == ["fetching"]
+        assert load_bundle(Path(found)).title.endswith("9.0.1") and steps == ["fetching"]
         assert [name for name, _ in server.asked[:2]] == ["manifest.yaml", "manifest.sig"]
         server.asked.clear()
         await place.find(offer(made, server.port), lambda: None)
@@ -170,7 +170,7 @@ async def test_nothing_large_is_fetched_of_what_is_not_meant_or_not_signed(
         place = arrivals(tmp_path, pki, server.port)
         with pytest.raises(Refused, match="not the manifest that was offered"):
             await place.find(offer(made, server.port, sha256="0" * 64), lambda: None)
-        with pytest.raises(Refused, match=r"is ppe/1.0.1, not ppe/2.0.0"):
+        with pytest.raises(Refused, match=r"is ppe/9.0.1, not ppe/2.0.0"):
             await place.find(offer(made, server.port, version="2.0.0"), lambda: None)
         (server.folder / "manifest.sig").write_text("")
         with pytest.raises(Refused, match="somebody else signed it"):
@@ -237,7 +237,7 @@ def test_only_hosts_of_the_site_are_asked(url: str) -> None:
     fetcher = Fetcher(OfferOptions.model_validate({"hosts": ["models.example"]}), ssl.create_default_context)
     with pytest.raises(NotAllowed):
         fetcher.permit(url)
-    fetcher.permit("https://models.example/ppe/1.0.1/")
+    fetcher.permit("https://models.example/ppe/9.0.1/")
     fetcher.permit("https://models.example:443")
 
 
@@ -250,7 +250,7 @@ async def test_what_somebody_brought_is_found_by_its_manifest_and_verified(
         await place.find(offer(made), lambda: None)
     shutil.copytree(made, brought / "usb" / "whatever")
     assert await place.find(offer(made), lambda: None) == str(brought / "usb" / "whatever")
-    with pytest.raises(Refused, match=r"is ppe/1.0.1, not ppe/2.0.0"):
+    with pytest.raises(Refused, match=r"is ppe/9.0.1, not ppe/2.0.0"):
         await place.find(offer(made, version="2.0.0"), lambda: None)
     (brought / "usb" / "whatever" / "manifest.sig").unlink()
     with pytest.raises(Refused, match="is not signed"):
@@ -262,7 +262,7 @@ async def test_what_is_kept_is_found_and_its_name_is_not_given_twice(
 ) -> None:
     place = arrivals(tmp_path, pki)
     place._store.keep(place._store.stage(made))
-    assert await place.find(offer(made), lambda: None) == "ppe/1.0.1"
+    assert await place.find(offer(made), lambda: None) == "ppe/9.0.1"
     with pytest.raises(Refused, match="kept already with other files"):
         await place.find(offer(made, sha256="0" * 64), lambda: None)
 

@@ -19,7 +19,7 @@ from agent.core.model import Operator
 from agent.offers import Offer
 from tests.fakes import FakeRecorder, until
 
-OFFER = Offer("o1", "gate", "ppe", "1.0.1", "5" * 64, "Li Wei", "mqtt", "for the night", "https://models.example/ppe")
+OFFER = Offer("o1", "gate", "ppe", "9.0.1", "5" * 64, "Li Wei", "mqtt", "for the night", "https://models.example/ppe")
 
 
 class Plant:
@@ -126,7 +126,7 @@ async def test_an_offer_is_taken_watched_and_confirmed(rig: Rig) -> None:
     async with rig.running() as offers:
         assert offers.accept(OFFER) == {"offer": "o1", "step": "accepted"}
         await rig.reach("active")
-        assert offers.row("gate") == {"offer": "o1", "model": "ppe/1.0.1", "step": "active", "reason": ""}
+        assert offers.row("gate") == {"offer": "o1", "model": "ppe/9.0.1", "step": "active", "reason": ""}
         rig.plant.probation = False
         await rig.reach("confirmed")
         await offers.save()
@@ -191,7 +191,7 @@ async def test_the_same_offer_again_is_one_and_another_one_is_refused(rig: Rig) 
         offers.accept(OFFER)
         await rig.reach("fetching")
         assert offers.accept(replace(OFFER, id="o2", operator="Wang")) == {"offer": "o1", "step": "fetching"}
-        with pytest.raises(NotAllowed, match=r"ppe/1.0.1 is in hand for gate \(fetching, offer o1\)"):
+        with pytest.raises(NotAllowed, match=r"ppe/9.0.1 is in hand for gate \(fetching, offer o1\)"):
             offers.accept(replace(OFFER, id="o3", version="1.0.2"))
         assert offers.accept(replace(OFFER, id="o4", camera="yard")) == {"offer": "o4", "step": "accepted"}
         with pytest.raises(KeyError):

@@ -48,6 +48,10 @@ async def test_births_and_death_arrive_in_every_way(tmp_path: Path) -> None:
                 async with running(tmp_path / f"site-{number}", [broker], more):
                     await until(lambda host=host: len(host.heard("DBIRTH")) >= 2, what=broker)  # type: ignore[misc]
                 await until(lambda host=host: host.heard("NDEATH"), what=broker)  # type: ignore[misc]
+        async with running(tmp_path / "bare", [f"mqtts://127.0.0.1:{mqtts}"], f"ca_file: {ours.certificate}") as agent:
+            assert agent.edge is not None
+            edge = agent.edge
+            await until(lambda: "certificate" in edge.status.reason)  # that ours is asked for comes after the handshake
     finally:
         server.kill()
 
@@ -69,6 +73,20 @@ async def test_the_next_broker_takes_over_and_the_first_gets_it_back(tmp_path: P
                 says(agent, "pump.flow", 7.5)
                 await until(lambda: host.heard("DDATA", "pump"))
                 assert edge.status.broker.endswith(str(first.port)) and edge.status.online
+
+
+@pytest.mark.server
+async def test_where_the_primary_host_is_no_other_broker_is_better(tmp_path: Path, brokers: list[Server]) -> None:
+    first, second = brokers
+    with Host(first.port) as absent, Host(second.port) as host:
+        absent.state(False, 1000)
+        host.state(True, 1000)
+        more = "primary_host: scada\n  prefer_again: 1s"
+        async with running(tmp_path / "site", [first.port, second.port], more) as agent:
+            await until(lambda: host.heard("NBIRTH"))
+            await asyncio.sleep(2.2)
+            assert agent.edge is not None and agent.edge.status.online
+            assert len(host.heard("NBIRTH")) == 1 and not host.heard("NDEATH")
 
 
 async def test_a_better_broker_that_was_left_for_in_vain_is_tried_ever_more_seldom() -> None:

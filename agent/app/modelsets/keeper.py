@@ -21,7 +21,7 @@ from agent.app.modelsets.store import Choice, ModelStore, key_of
 from agent.app.modelsets.telling import Outcome, Teller
 from agent.app.modelsets.tuning import Tunable, Tuning
 from agent.core.errors import ConfigError, NotConnected, Refused
-from agent.core.model import Operator
+from agent.core.model import FROM_ABOVE, Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
 from models.bundle import Bundle, load_bundle
@@ -255,7 +255,10 @@ class ModelSets:
         self, camera: str, model: str, operator: Operator, sha256: str, older: bool = False
     ) -> Bundle | Outcome:
         """Return the bundle once it is kept, or what is told of a refusal."""
-        found = _NO_NOTE if older and not operator.note else await admit(self._store, model, sha256=sha256, older=older)
+        if older and not operator.note:
+            return self._tell("rejected", camera, model, operator, _NO_NOTE)
+        offered = operator.via in FROM_ABOVE
+        found = await admit(self._store, model, sha256=sha256, older=older, offered=offered)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256

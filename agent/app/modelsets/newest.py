@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from agent.app.lasting import read_or
 from agent.core.files import replace_durably
 
 log = structlog.get_logger(__name__)
@@ -38,17 +39,8 @@ class Newest:
 
     def _known(self) -> dict[str, str]:
         if self._versions is None:
-            self._versions = self._load()
+            self._versions = read_or(self._path, _VERSIONS, {}, "which models were the newest")
         return self._versions
-
-    def _load(self) -> dict[str, str]:
-        try:
-            return _VERSIONS.validate_json(self._path.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValidationError) as error:
-            log.error("which models were the newest cannot be read", reason=str(error).splitlines()[0])
-            return {}
 
 
 def is_older(version: str, than: str) -> bool:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from agent.app.lasting import read_or
 from agent.app.modelsets.newest import Newest
 from agent.core.errors import ConfigError
 from agent.core.files import replace_durably, sync
@@ -133,13 +134,7 @@ class ModelStore:
 
     def current(self) -> Current:
         """Return what was decided last; nothing if nothing can be read."""
-        try:
-            return _CURRENT.validate_json((self.folder / "current").read_bytes())
-        except FileNotFoundError:
-            return Current()
-        except (OSError, ValidationError) as error:
-            log.error("which models ran last cannot be read", reason=str(error).splitlines()[0])
-            return Current()
+        return read_or(self.folder / "current", _CURRENT, Current(), "which models ran last")
 
     def decide(self, camera: str, choice: Choice) -> None:
         """Write what a camera runs from now on."""

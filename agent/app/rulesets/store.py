@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from agent.app.lasting import read_or
 from agent.app.rulesets.bundle import Bundle
 from agent.core.files import replace_durably, sync
 
@@ -72,13 +73,7 @@ class RuleStore:
 
     def current(self) -> Current:
         """Return what was decided last; nothing if nothing can be read."""
-        try:
-            return _CURRENT.validate_json((self.folder / "current").read_bytes())
-        except FileNotFoundError:
-            return Current()
-        except (OSError, ValidationError) as error:
-            log.error("which rules ran last cannot be read", reason=str(error).splitlines()[0])
-            return Current()
+        return read_or(self.folder / "current", _CURRENT, Current(), "which rules ran last")
 
     def decide(self, current: Current) -> None:
         """Write what runs from now on; then forget sets that nobody can go back to."""
