@@ -12,9 +12,9 @@ run:
 	@tools/setup requirements.lock
 	@$(PY) -m agent demo $(if $(FOR),--for $(FOR)) $(if $(JSON),--json $(JSON)) $(if $(CAMERA),--camera $(CAMERA))
 
-test: lint
-	@tools/test-servers
-	@tools/run-tests $(ARGS)
+test:
+	@tools/test-servers & servers=$$!; $(MAKE) --no-print-directory lint; linted=$$?; \
+		wait $$servers && [ $$linted -eq 0 ] && tools/run-tests $(ARGS)
 
 lint: .dev
 	@$(PY) -m ruff format --check $(CODE)

@@ -83,7 +83,7 @@ async def running(plant: Plant, sets: ModelSets) -> AsyncIterator[None]:
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
     monkeypatch.setattr(keeping, "PERIOD_S", 0.1)
-    yield Plant(camera(), ModelStore(tmp_path / "models"))
+    yield Plant(camera(fps=2), ModelStore(tmp_path / "models"))
 
 
 async def test_a_model_is_taken_confirmed_and_found_again(plant: Plant, tmp_path: Path) -> None:
