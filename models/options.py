@@ -27,7 +27,8 @@ _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 COUNTERS = ("received", "replaced", "inferred", "gated", "skipped")
 """Pictures since the worker started: read, overtaken by a newer one, looked at, like the last look, too old."""
-HEALTH = ("camera_ok", "fps", *COUNTERS, *PictureFault, "online")
+PACES = ("fps", "fps_asked", "fps_granted", "sparse")
+HEALTH = ("camera_ok", *PACES, *COUNTERS, *PictureFault, "online")
 """What a camera tells of itself; its other points are facts of what is before it."""
 _TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
 
@@ -168,6 +169,9 @@ class CameraOptions(DeviceOptions):
         default="auto", description="what the networks run on; auto: the best that gives the same answers"
     )
     fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
+    weight: float | None = Field(
+        default=None, ge=0.1, le=10, description="in the budget of vision; default: 2 where a P1 rule looks, else 1"
+    )
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")

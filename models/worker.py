@@ -26,6 +26,7 @@ os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "3"
 import cv2
 
 from agent.core.errors import ConfigError
+from models.budget import LEAST_FPS, is_sparse
 from models.bundle import load_bundle
 from models.capture import Frame, Grabber, Slot
 from models.cropping import cropped
@@ -51,6 +52,8 @@ _PAUSE_S = 0.5
 _STUCK_S = 5.0
 """Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
 _RATE_WINDOW_S = 5.0
+_PAUSED_STEP_S = 1.0
+PAUSED = "paused: the budget of vision is too small for all cameras"
 _NICE = 5
 MOST_FAULTS = 3
 _PR_SET_PDEATHSIG = 1
@@ -69,6 +72,8 @@ class Worker:
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
+        self._pace, self._granted = Pace(1 / options.fps), options.fps
+        self._looked_s = 0.0
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
         self._skipped = self._borne = 0
@@ -90,6 +95,11 @@ class Worker:
         """Take the view as it is now for the right one; may be called from any thread."""
         self._accepted.set()
 
+    def grant(self, fps: float) -> None:
+        """Judge so many pictures a second from now on, none for 0; may be called from any thread."""
+        self._granted = fps
+        self._pace.change(1 / fps if fps else _PAUSED_STEP_S)
+
     def hand(self, order: dict[str, Any]) -> None:
         """Hand over, or take over, between two pictures; may be called from any thread."""
         self._handing.append(order)
@@ -98,19 +108,31 @@ class Worker:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
         self._keeper.start()
-        pace = Pace(1 / self._options.fps)
         while True:
-            pace.wait()
-            frame = self._slot.take(_PAUSE_S)
-            if frame is None:
-                self._without_frame()
-            else:
-                self._with_frame(frame)
+            self._pace.wait()
+            self._see()
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
             self._go_on_handing()
             self._remember()
+
+    def _see(self) -> None:
+        """Take the newest picture and report."""
+        granted = self._granted
+        if not granted:
+            self._looker.forget()
+            now_s = time.monotonic()
+            self._report(Report(PAUSED, self._fps(now_s), now_s, is_pictured=False))
+            return
+        self._trust.ask(granted)
+        frame = self._slot.take(_PAUSE_S)
+        if frame is None:
+            self._without_frame()
+        else:
+            began_s = time.process_time()
+            self._with_frame(frame)
+            self._looked_s += time.process_time() - began_s
 
     def _remember(self) -> None:
         if self._accepted.is_set():
@@ -145,7 +167,7 @@ class Worker:
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._last_taken_s < FRESH_S + 1 / self._options.fps:
+        if now_s - self._last_taken_s < FRESH_S + 1 / (self._granted or LEAST_FPS):
             send(self._out, None)
             return
         if now_s - self._slot.turned_s > 4 * self._options.timeout + _STUCK_S:
@@ -197,6 +219,7 @@ class Worker:
             took_ms=took_ms if is_new else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
+            sparse=is_sparse(self._options.fps, self._granted, self._fps(frame.taken_s)),
         )
         self._report(report, self._display.drawn(frame, look.found, judgement) if is_new else b"")
         if self._ring.is_due(frame.taken_s):
@@ -221,7 +244,9 @@ class Worker:
     def _report(self, report: Report, jpeg: bytes = b"") -> None:
         """Add what every report has."""
         faults = tuple(sorted(self._faults))
-        send(self._out, replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice), jpeg)
+        told = replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice)
+        told = replace(told, asked=self._options.fps, granted=self._granted)
+        send(self._out, replace(told, cpu_s=time.process_time(), looked_s=self._looked_s), jpeg)
 
     def _fps(self, now_s: float) -> float:
         while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
@@ -298,6 +323,8 @@ def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
             worker.keep(Order.read(order["evidence"]))
         elif "accept" in order:
             worker.accept()
+        elif "pace" in order:
+            worker.grant(order["pace"])
         elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
         else:

@@ -25,6 +25,7 @@ from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.sparkplug import edge
 from agent.app.trials import Trials
+from agent.app.vision import VisionBudget
 from agent.commands import Desk
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, Instant, Value
@@ -113,6 +114,7 @@ class Agent:
         self.models = ModelSets(
             cameras, ModelStore(state / "models", Signers(site.models.trusted_keys)), self.pipeline, self.journal, clock
         )
+        self.vision = VisionBudget(site.vision.cores, cameras, lambda: self.pipeline.engine, clock)
         self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
         self._parts = parts
         if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
@@ -185,6 +187,7 @@ class Agent:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
         yield Leaf("coverage", self.gateway.cameras.run)
+        yield Leaf("vision budget", self.vision.run)
         if self.edge is not None:
             yield Leaf("sparkplug", self.edge.run)
             yield Leaf("sparkplug commands", self.edge.commands.run)

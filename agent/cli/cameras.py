@@ -61,8 +61,8 @@ def _health(camera: str, points: list[dict[str, Any]]) -> dict[str, Any]:
     return {**numbers, "ok": own["camera_ok"]["value"], "faults": faults, "reason": own["camera_ok"]["reason"] or ""}
 
 
-_NUMBERS = ("fps", "received", "replaced", "inferred", "gated", "skipped")
-_FAULTS = ("black", "covered", "blurred", "frozen", "moved", "dark", "slow")
+_NUMBERS = ("fps", "fps_granted", "fps_asked", "received", "replaced", "inferred", "gated", "skipped")
+_FAULTS = ("sparse", "black", "covered", "blurred", "frozen", "moved", "dark", "slow")
 
 
 def register(main: typer.Typer) -> None:

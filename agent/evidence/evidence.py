@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 TIDY_EVERY_S = 30.0
 _NO_PICTURE = frozenset(
     (
-        *("camera_ok", "fps", "online", "proof_failed", "received", "replaced", "inferred", "gated", "skipped"),
+        *("camera_ok", "fps", "fps_asked", "fps_granted", "sparse", "online", "proof_failed"),
+        *("received", "replaced", "inferred", "gated", "skipped"),
         *("black", "covered", "blurred", "frozen", "moved", "dark", "slow"),
     )
 )
