@@ -1,9 +1,4 @@
-"""One MQTT connection. paho's thread only enqueues; everything else happens in the event loop.
-
-paho calls back while it holds its own locks, re-sends old messages of a client that is used again and
-ignores Receive Maximum (RELIABILITY R5, R6). Hence: a fresh client for each connection, callbacks that
-only hand over, and a window that is kept by the caller.
-"""
+"""One MQTT connection, in the event loop."""
 
 from __future__ import annotations
 
@@ -23,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent.uplink import tls
 from agent.uplink.answers import Answers
+from agent.uplink.driven import Driven, packed
 from agent.uplink.link import Ack, LinkLost, Message
 from agent.uplink.mapping import MappingOptions, Outgoing, filled_status
 from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
@@ -92,23 +88,22 @@ class MqttLink:
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._log = ""
         self._client = self._make_client(client_id, papers)
+        self._driven = Driven(self._client)
 
     async def open(self) -> None:
         """Connect. Raises LinkLost with the reason, in words."""
         host, port = host_and_port(self.name)
         try:
             async with asyncio.timeout(self._options.patience):
-                await asyncio.to_thread(
-                    self._client.connect, host, port, int(self._options.keepalive), clean_start=True, properties=_LIMITS
-                )
-                self._client.loop_start()
+                await self._driven.connect(host, port, int(self._options.keepalive), _LIMITS)
                 await self._connected
                 if self._topics:
                     self._client.subscribe([(each, 1) for each in self._topics])
         except TimeoutError:
             raise LinkLost(f"{self.name}: no answer for {self._options.patience:g} s") from None
         except (OSError, ValueError) as error:
-            reason = tls.in_words(error) if is_encrypted(self.name) else str(error)
+            cause = OSError(self._log) if self._log else error
+            reason = tls.in_words(cause) if is_encrypted(self.name) else str(cause)
             raise LinkLost(f"{self.name}: {reason}") from error
 
     def announce(self) -> None:
@@ -117,10 +112,7 @@ class MqttLink:
 
     def publish(self, topic: str, body: bytes, user: list[tuple[str, str]], retain: bool = False) -> int:
         """Hand one message over; return the number that its acknowledgement will carry."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ContentType = self._content_type
-        properties.UserProperty = user
-        return self._send(Outgoing(topic, body, retain), properties)
+        return self._send(Outgoing(topic, body, retain), packed(self._content_type, user))
 
     async def acks(self, limit_s: float) -> list[Ack]:
         """Wait up to ``limit_s`` for answers; return all there are. Raises LinkLost."""
@@ -151,8 +143,7 @@ class MqttLink:
         if farewell:
             self._client.publish(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
             await asyncio.sleep(0.1)
-        self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        self._driven.close()
 
     def _make_client(self, client_id: str, papers: tls.Papers) -> mqtt.Client:
         path = web_path(self.name)
@@ -174,9 +165,12 @@ class MqttLink:
             client.username_pw_set(self._options.username, papers.secret)
         if papers.context is not None:
             client.tls_set_context(papers.context)
-        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
-        client.on_disconnect, client.on_publish, client.on_log = self._on_disconnect, self._on_publish, self._on_log
-        client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
+        client.on_connect, client.on_disconnect, client.on_log = self._on_connect, self._on_disconnect, self._on_log
+        client.on_publish, client.on_message, client.on_subscribe = (
+            self._on_publish,
+            self._on_message,
+            self._on_subscribe,
+        )
         return client
 
     def _send(self, message: Outgoing, properties: Properties | None = None) -> int:
@@ -194,31 +188,22 @@ class MqttLink:
                 raise LinkLost(f"{self.name}: {mqtt.error_string(info.rc)}")
             self._unanswered[info.mid] = number
 
-    def _answer(self, mid: int, code: int) -> None:
-        number = self._unanswered.pop(mid, None)
-        if number is not None:
-            self._answers.put(Ack(number, code))
+    def _pump_on(self) -> None:
+        """Send what waited for an answer."""
         try:
             self._pump()
         except LinkLost as error:
             self._answers.lose(str(error))
-
-    def _hand_over(self, callback: Any, *args: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *args)
 
     def _on_connect(
         self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
     ) -> None:
         client.on_log = None  # paho would put every message into words for it
         maximum = getattr(properties, "ReceiveMaximum", None)
-        self._hand_over(self._set_connected, code, maximum)
-
-    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
-        self._hand_over(self._set_lost, "connection failed")
+        self._set_connected(code, maximum)
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_lost, self._log or f"disconnected ({code})")
+        self._set_lost(self._log or f"disconnected ({code})")
 
     def _on_log(self, _client: mqtt.Client, _data: Any, level: int, text: str) -> None:
         """What the other side has against our certificate comes behind the handshake, and stands in the log only."""
@@ -226,13 +211,17 @@ class MqttLink:
             self._log = text
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._answer, mid, code.value)
+        number = self._unanswered.pop(mid, None)
+        if number is not None:
+            self._answers.put(Ack(number, code.value))
+        if self._waiting:
+            self._loop.call_soon(self._pump_on)  # not here: paho holds its locks
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         properties = message.properties
         topic, correlation = getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b"")
         found = (message.topic, bytes(message.payload), message.retain, message.mid, message.qos, topic, correlation)
-        self._hand_over(self._take, Message(*found))
+        self._take(Message(*found))
 
     def _on_subscribe(self, _client: mqtt.Client, _data: Any, _mid: int, codes: list[ReasonCode], _props: Any) -> None:
         for topic, code in zip(self._topics, codes, strict=False):
