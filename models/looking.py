@@ -27,7 +27,7 @@ class Looker:
 
     def __init__(self, options: CameraOptions, vision: Vision, scene: Scene) -> None:
         self._vision, self._scene = vision, scene
-        self._crop = Crop(*options.crop) if options.crop is not None else None
+        self._crop = Crop(*options.part) if options.part is not None else None
         gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
         self._gate = Gate(vision.sure) if gated else None
         self._thrift = Thrift() if options.gate == "auto" else None

@@ -14,6 +14,7 @@ from agent.core.document import suggestion
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
+from models.framing import Part, around
 from models.providers import installed, pin_fault
 from models.redaction import redact
 from models.signers import Signers
@@ -147,6 +148,13 @@ def _crop(crop: tuple[float, float, float, float]) -> tuple[float, float, float,
     return crop
 
 
+def _crop_word(crop: object) -> object:
+    if isinstance(crop, str) and crop != "zones":
+        raise ValueError(f"{crop!r} is no part of a picture; write [left, top, right, bottom], or zones")
+    return crop
+
+
+Crop = Literal["zones"] | Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop)]
 Way = Literal["left_to_right", "right_to_left", "both"]
 
 
@@ -175,8 +183,9 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
-    crop: Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop)] | None = Field(
-        default=None, description="left, top, right, bottom as shares of the picture: the rest is not looked at"
+    crop: Annotated[Crop, BeforeValidator(_crop_word)] | None = Field(
+        default=None,
+        description="left, top, right, bottom as shares of the picture, or zones: the rest is not looked at",
     )
     things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
@@ -284,7 +293,9 @@ class CameraOptions(DeviceOptions):
 
     @model_validator(mode="after")
     def _places_are_in_the_crop(self) -> Self:
-        if self.crop is None:
+        if self.crop == "zones" and not (self.zones or self.lines):
+            raise ValueError("'crop: zones' needs zones or lines to look at; draw one, or leave 'crop' out")
+        if self.crop is None or self.crop == "zones":
             return self
         left, top, right, bottom = self.crop
         places = [("zone", name, zone.polygon) for name, zone in self.zones.items()]
@@ -335,6 +346,14 @@ class CameraOptions(DeviceOptions):
     def bundle(self) -> Path:
         """The folder of the model."""
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the picture that is looked at; None for all of it."""
+        if self.crop != "zones":
+            return self.crop
+        zones = [point for zone in self.zones.values() for point in zone.polygon]
+        return around([*zones, *(point for line in self.lines.values() for point in line.points)])
 
     @property
     def effects(self) -> dict[PictureFault, Effect]:
