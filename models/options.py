@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from agent.core.document import suggestion
 from agent.core.durations import Duration
@@ -149,12 +158,16 @@ def _crop(crop: tuple[float, float, float, float]) -> tuple[float, float, float,
 
 
 def _crop_word(crop: object) -> object:
-    if isinstance(crop, str) and crop != "zones":
+    if crop != "zones":
         raise ValueError(f"{crop!r} is no part of a picture; write [left, top, right, bottom], or zones")
     return crop
 
 
-Crop = Literal["zones"] | Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop)]
+Crop = Annotated[
+    Annotated[Literal["zones"], BeforeValidator(_crop_word), Tag("zones")]
+    | Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop), Tag("part")],
+    Discriminator(lambda crop: "zones" if isinstance(crop, str) else "part"),
+]
 Way = Literal["left_to_right", "right_to_left", "both"]
 
 
@@ -183,7 +196,7 @@ class CameraOptions(DeviceOptions):
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
-    crop: Annotated[Crop, BeforeValidator(_crop_word)] | None = Field(
+    crop: Crop | None = Field(
         default=None,
         description="left, top, right, bottom as shares of the picture, or zones: the rest is not looked at",
     )
