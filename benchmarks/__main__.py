@@ -24,6 +24,7 @@ ALL = (
     "replay",
     "swap",
     "model_swap",
+    "shadow",
     "vision",
     "engines",
     "cameras",
