@@ -82,6 +82,7 @@ class CameraDriver:
         """Is told, too, what the model at work reports."""
         self.load: Load | None = None
         """What its worker told of its cost last; None before it did."""
+        self._shadow: CameraSession | None = None
         self._granted = options.fps
         self.model: Ready | None = None
         """What the last worker said of its model; None until one was loaded."""
@@ -163,7 +164,14 @@ class CameraDriver:
             session, _ = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
         except NotConnected as error:
             raise Refused(f"the second worker: {error}") from error
+        self._shadow = session
         return session
+
+    @property
+    def shadow_load(self) -> Load | None:
+        """What the worker of a model in shadow told of its cost last; None before there was one."""
+        report = self._shadow.newest if self._shadow is not None else None
+        return load_of(report, report.taken_s) if report is not None else None
 
     async def restart(self, bundle: Path) -> None:
         """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""

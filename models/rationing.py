@@ -15,10 +15,12 @@ GONE_S = 5.0
 """Who has told nothing for so long takes nothing; a worker that lives tells at least each 3 s."""
 RISE, RISE_S = 1.1, 10.0
 """Paces rise when somebody's may by a tenth, and has been so for that long. They fall at once."""
+PAUSE_S, BACK_S = 10.0, 30.0
+"""Nobody is paused before it has been necessary for so long, nor begins again before it was possible for so long."""
 _COST_S, _BASE = 0.06, 0.03
 """What a camera is taken to cost before it was measured."""
-_PERIOD_S = 1.0
-_DEARER_S, _CHEAPER_S = 4.0, 30.0
+_PERIOD_S = 3.0
+_DEARER_S, _CHEAPER_S = 6.0, 15.0
 """How quickly a rise, and how slowly a fall, of what was measured is believed: people come and go."""
 
 
@@ -83,7 +85,9 @@ class Ration:
     asked: Mapping[str, float]
     granted: dict[str, float] = field(default_factory=dict)
     _meters: dict[str, Meter] = field(default_factory=dict)
+    _others: dict[str, Meter] = field(default_factory=dict)
     _rises_s: float | None = None
+    _pauses_s: float | None = None
 
     def __post_init__(self) -> None:
         self.granted = dict(self.asked)
@@ -93,6 +97,11 @@ class Ration:
         """Take up what a camera's worker told."""
         self._meters[camera].note(load)
 
+    def note_other(self, name: str, load: Load) -> None:
+        """Take up what somebody else took of the same cores, at a pace of its own: a model in shadow."""
+        told = Load(load.cpu_s, 0.0, 0, load.at_s, idle=True)
+        self._others.setdefault(name, Meter(base=0.0)).note(told)
+
     def decide(self, weights: Mapping[str, float], now_s: float) -> Mapping[str, float]:
         """Return the pace of each camera at ``now_s`` (monotonic), 0 for one that is paused.
 
@@ -100,12 +109,16 @@ class Ration:
         paces are changed together, so that they are even.
         """
         needs = {name: self._need(name, weights.get(name, 1.0)) for name in self.asked if self._sees(name, now_s)}
-        idle = sum(each.base for name, each in self._meters.items() if name not in needs and not each.is_gone(now_s))
-        cores = max(0.0, self.cores - idle)
+        meters = [each for name, each in self._meters.items() if name not in needs] + [*self._others.values()]
+        cores = max(0.0, self.cores - sum(each.base for each in meters if not each.is_gone(now_s)))
         target = allot(needs, HEADROOM * cores)
-        if used(needs, self.granted) > cores or self._may_rise(target, now_s):
-            self.granted.update(target)
-            self._rises_s = None
+        if used(needs, self.granted) > cores:
+            self._fall(target, needs, now_s)
+        else:
+            self._pauses_s = None
+            if self._may_rise(target, now_s):
+                self.granted.update(target)
+                self._rises_s = None
         return self.granted
 
     def needs(self, weights: Mapping[str, float]) -> dict[str, Need]:
@@ -119,6 +132,16 @@ class Ration:
         meter = self._meters[name]
         return not meter.is_gone(now_s) and meter.last is not None and not meter.last.idle
 
+    def _fall(self, target: Mapping[str, float], needs: Mapping[str, Need], now_s: float) -> None:
+        """Go down to ``target``; before somebody is paused, all see at the least pace for a while."""
+        self._rises_s = None
+        if all(pace or not self.granted[name] for name, pace in target.items()):
+            self._pauses_s = None
+        elif self._pauses_s is None or now_s - self._pauses_s < PAUSE_S:
+            self._pauses_s = now_s if self._pauses_s is None else self._pauses_s
+            target = {name: min(self.granted[name], need.least) for name, need in needs.items()}
+        self.granted.update(target)
+
     def _may_rise(self, target: Mapping[str, float], now_s: float) -> bool:
         """Tell whether for long enough somebody might have had clearly more."""
         rises = [pace for name, pace in target.items() if pace >= RISE * self.granted[name] and pace > 0]
@@ -127,4 +150,5 @@ class Ration:
             self._rises_s = None
         elif self._rises_s is None:
             self._rises_s = now_s
-        return self._rises_s is not None and now_s - self._rises_s >= RISE_S
+        waits_s = BACK_S if any(pace and not self.granted[name] for name, pace in target.items()) else RISE_S
+        return self._rises_s is not None and now_s - self._rises_s >= waits_s

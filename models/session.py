@@ -61,6 +61,8 @@ class CameraSession:
         self._proof: asyncio.Future[Sighting] | None = None
         self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
         self._memory: asyncio.Future[dict[str, Any]] | None = None
+        self.newest: Report | None = None
+        """What the worker told last of what the camera saw."""
         self.reports: Callable[[Report], None] = _ignore
         """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -85,6 +87,7 @@ class CameraSession:
                 return []
             if self._is_answer(message.report):
                 return []
+            self.newest = message.report
             self.reports(message.report)
             self._refuse_a_glutton()
             self._advise(message.report.advice)

@@ -32,6 +32,10 @@ class Paced(Protocol):
     def weight(self) -> float | None:
         """How much of its wish it gets, as the site wants it; None where the site says nothing."""
 
+    @property
+    def shadow_load(self) -> Load | None:
+        """What a model in shadow told of its cost last, which has a pace of its own; None before there was one."""
+
     def grant(self, pace: float) -> None:
         """Have its worker judge so many pictures a second, 0 for none."""
 
@@ -64,6 +68,8 @@ class VisionBudget:
         for name, camera in self._cameras.items():
             if camera.load is not None:
                 self._ration.note(name, camera.load)
+            if camera.shadow_load is not None:
+                self._ration.note_other(name, camera.shadow_load)
         paces = self._ration.decide(self._weights(), self._clock.now().mono_s)
         for name, camera in self._cameras.items():
             camera.grant(round(paces[name], 2))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.budget import FLOOR_FPS, LEAST_FPS, Need, allot, is_sparse, used
-from models.rationing import GONE_S, RISE_S, Load, Ration
+from models.rationing import BACK_S, GONE_S, PAUSE_S, RISE_S, Load, Ration
 
 NEEDS = st.builds(
     Need,
@@ -203,9 +203,37 @@ def test_who_is_read_by_an_urgent_rule_is_degraded_last() -> None:
     assert plant.paces[-1]["gate"] >= LEAST_FPS and plant.paces[-1]["yard"] == 0.0
 
 
+def test_nobody_is_paused_for_a_moment_and_whoever_is_stays_so_for_a_while() -> None:
+    plant = Plant({"gate": 0.05, "yard": 0.05}, 0.2)
+    plant.live(60)
+    assert plant.paces[-1] == {"gate": pytest.approx(1.5, abs=0.1), "yard": pytest.approx(1.5, abs=0.1)}
+    plant.ration.cores = 0.12
+    plant.live(int(PAUSE_S))
+    assert plant.paces[-1] == {"gate": LEAST_FPS, "yard": LEAST_FPS}  # both are still watched
+    plant.live(2)
+    assert sorted(plant.paces[-1].values()) == [0.0, pytest.approx(1.48, abs=0.05)]
+    plant.ration.cores = 0.5
+    plant.live(int(BACK_S) - 1)
+    assert 0.0 in plant.paces[-1].values()
+    plant.live(3)
+    assert 0.0 not in plant.paces[-1].values()
+
+
+def test_what_a_model_in_shadow_takes_is_the_cameras_no_more() -> None:
+    plant = Plant({"a": 0.05}, 0.3)
+    plant.live(40)
+    assert plant.paces[-1] == {"a": 5.0}
+    for second in range(40):
+        plant.ration.note_other("a", Load(0.15 * second, 0.1 * second, 2 * second, plant.now_s))
+        plant.live(1)
+    assert plant.paces[-1]["a"] <= (0.3 - 0.15 - Plant.BASE) / 0.05 + 0.01
+    plant.live(int(GONE_S + RISE_S) + 2)
+    assert plant.paces[-1] == {"a": 5.0}
+
+
 def test_a_worker_that_began_anew_is_measured_from_there() -> None:
     ration = Ration(1.0, {"a": 5.0})
-    for second, counted in enumerate([100, 105, 0, 5, 10]):
+    for second, counted in [(0, 100), (3, 115), (4, 0), (8, 20), (12, 40), (16, 60)]:
         ration.note("a", Load(counted * 0.1 + second * 0.02, counted * 0.1, counted, float(second)))
     need = ration.needs({})["a"]
     assert 0.06 < need.cost_s < 0.1 and need.base == pytest.approx(0.02, abs=0.01)

@@ -48,6 +48,7 @@ class Camera:
     def __init__(self, weight: float | None) -> None:
         self.asked, self.weight = 5.0, weight
         self.load: Load | None = None
+        self.shadow_load: Load | None = None
         self.granted: list[float] = []
 
     def grant(self, pace: float) -> None:
