@@ -17,6 +17,7 @@ from benchmarks.row import Row
 ALL = (
     "rules",
     "journal",
+    "drain",
     "drivers",
     "opcua",
     "flapping",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from agent.journal.appending import Entry
 from agent.journal.envelope import Identity, boot_id
 from agent.journal.journal import Journal, JournalStats
 from agent.journal.options import JournalOptions
 from agent.journal.replays import Replay
-from agent.journal.store import Entry, Row
+from agent.journal.store import Row
 
 __all__ = ["Entry", "Identity", "Journal", "JournalOptions", "JournalStats", "Replay", "Row", "boot_id"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from agent.core.model import Alarm, EventDraft, Lane
-from agent.journal.store import Entry
+from agent.journal.appending import Composed
 
 MOST_IN_MEMORY = 20_000
 """Events that are kept in memory while the disk fails; then the least important lane loses its oldest, and says so."""
@@ -29,12 +30,11 @@ class Batch:
     losses: Mapping[Lane, int]
 
 
-@dataclass
-class Doubt:
-    """A batch that is being written, or failed; ``entries`` are its rows if it came so far."""
+class Attempt(NamedTuple):
+    """A batch, and what of it is written in one transaction."""
 
     batch: Batch
-    entries: list[Entry] = field(default_factory=list)
+    composed: Composed
 
 
 class Backlog:
@@ -69,6 +69,14 @@ class Backlog:
             alarms, losses = dict(self._alarms), dict(self._lost)
         lost = [loss("memory", count, "the disk failed", {"lane": lane}) for lane, count in losses.items()]
         return Batch([*lost, *(_stamped(draft, revision) for draft, revision in taken)], taken, alarms, losses)
+
+    def behind(self, batch: Batch, count: int) -> Batch:
+        """Return what comes behind the first ``count`` drafts of a batch that is being written."""
+        first = max(0, count - len(batch.losses))
+        with self._lock:
+            taken = list(islice(self._events, first, first + _MOST_IN_ONE))
+            alarms = {id_: alarm for id_, alarm in self._alarms.items() if batch.alarms.get(id_) is not alarm}
+        return Batch([_stamped(draft, revision) for draft, revision in taken], taken, alarms, {})
 
     def written(self, batch: Batch, count: int) -> None:
         """Forget the first ``count`` drafts of a batch, and its alarms unless they changed meanwhile."""

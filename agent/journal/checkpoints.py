@@ -34,6 +34,7 @@ class Checkpoints:
         if self._running is not None and self._running.done():
             done, self._running = self._running, None
             done.result()
+            self._catch_up()
         if self._since and (self.tight or (self._since >= EVERY_BYTES and self._is_too_large())):
             self.empty()
 
@@ -46,6 +47,10 @@ class Checkpoints:
 
     def _is_too_large(self) -> bool:
         return self._running is not None and self._log.stat().st_size > LARGEST_LOG_BYTES
+
+    def _catch_up(self) -> None:
+        """Move over what was committed meanwhile, so that the log begins anew: to write over it costs half a flush."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def empty(self) -> None:
         """Move everything into the file and cut the log off. Raises sqlite3.Error."""

@@ -18,8 +18,9 @@ import structlog
 
 from agent.core.model import Alarm, EventDraft, Lane, Remembered
 from agent.core.ports import Clock
+from agent.journal.appending import Composed, Entry
 from agent.journal.autonomy import LONGEST_H
-from agent.journal.backlog import Backlog, Batch, Doubt
+from agent.journal.backlog import Attempt, Backlog, Batch
 from agent.journal.ballast import Ballast, is_full
 from agent.journal.envelope import Identity, encode
 from agent.journal.keeping import Keeper
@@ -27,12 +28,14 @@ from agent.journal.opening import Damaged
 from agent.journal.options import JournalOptions
 from agent.journal.replays import Replay
 from agent.journal.salvage import Salvage
-from agent.journal.store import Entry, Row, Store
+from agent.journal.store import Row, Store
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _RETRY_S = 2.0
+_LAST_TRIES_S, _LAST_PAUSE_S = 8.0, 0.2
+"""For how long, and how often, the disk is tried when the agent ends: what is in memory only would be lost."""
 _TIGHT_BYTES = 4 << 20
 """Room for a transaction of 1 MB, for its log, and for the deletion that makes room for the next."""
 _HOUSEKEEPING_EVERY_S = 1.0
@@ -89,12 +92,14 @@ class Journal:
         self._wake = threading.Event()
         self._housekeeping_s = 0.0
         self._closing = False
+        self._closed_s = 0.0
         self._store: Store | None = None
         self._keeper = Keeper(options, self._tell_loss)
         self._ballast = Ballast(path.with_name("journal.ballast"), options.ballast_mb << 20)
         self._salvage: Salvage | None = None
         self._cramped = False
-        self._doubt: Doubt | None = None
+        self._doubt: Attempt | None = None
+        """Is being written, or failed: then nobody knows whether it is on the disk."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def __enter__(self) -> Journal:
@@ -102,9 +107,10 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed_s = time.monotonic()
         self._closing = True
         self._wake.set()
-        self._thread.join(timeout=10.0)
+        self._thread.join(timeout=_LAST_TRIES_S + 2.0)
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
@@ -183,10 +189,19 @@ class Journal:
             except (sqlite3.Error, OSError) as error:
                 self._failed(f"{type(error).__name__}: {error}", is_full(error))
                 retry_s = time.monotonic() + _RETRY_S
-                if self._closing:
+                if self._closing and self._gives_up():
                     break
         if self._store is not None:
             self._store.close()
+
+    def _gives_up(self) -> bool:
+        """Tell whether what still waits is lost with us; a disk that fails for a moment only gets another try."""
+        if time.monotonic() > self._closed_s + _LAST_TRIES_S:
+            log.error("journal closed without the last events", events=len(self._backlog), reason=self.stats.failed)
+            return True
+        time.sleep(_LAST_PAUSE_S)
+        self._wake.set()
+        return False
 
     def _work(self) -> None:
         if self._store is None:
@@ -225,40 +240,57 @@ class Journal:
             self._keeper.make_room(store)
 
     def _write(self, store: Store) -> None:
+        """Write everything that waits. While the disk flushes one batch the next one is composed."""
+        ahead: Attempt | None = None
         while self._backlog:
             self._mind_the_room(store)
-            batch = self._backlog.next(self._loss)
-            self._doubt = Doubt(batch)
-            self._written(store, batch, self._append(store, batch.drafts, list(batch.alarms.values())))
+            attempt = ahead or self._composed(store, self._backlog.next(self._loss))
+            ahead = self._append(store, attempt)
+            self._written(store, attempt)
 
-    def _written(self, store: Store, batch: Batch, entries: list[Entry]) -> None:
+    def _append(self, store: Store, attempt: Attempt) -> Attempt | None:
+        """Write a batch; return the next one, if one waits already."""
+        ahead: list[Attempt] = []
+        count = len(attempt.composed.entries)
+
+        def look_ahead() -> None:
+            batch = self._backlog.behind(attempt.batch, count)
+            ahead.append(self._composed(store, batch, attempt.composed))
+
+        self._doubt = attempt
+        is_last = len(self._backlog) <= count
+        store.append(attempt.composed, list(attempt.batch.alarms.values()), None if is_last else look_ahead)
+        return ahead[0] if ahead else None
+
+    def _composed(self, store: Store, batch: Batch, behind: Composed | None = None) -> Attempt:
+        """Compose; an event that cannot be written as JSON gives way to a loss, and stops no other."""
+        try:
+            return Attempt(batch, store.compose(batch.drafts, behind))
+        except (TypeError, ValueError, RecursionError):
+            return Attempt(batch, store.compose([self._writable(draft) for draft in batch.drafts], behind))
+
+    def _written(self, store: Store, attempt: Attempt) -> None:
         """Forget what is on the disk now, and tell of it."""
         self._doubt = None
         self.last_seq = store.last_seq
-        self._keeper.count(entries, [draft.lane.value for draft in batch.drafts], time.monotonic())
-        self._backlog.written(batch, len(entries))
+        self._keeper.count(attempt.composed.sizes(), time.monotonic())
+        self._backlog.written(attempt.batch, len(attempt.composed.entries))
         if self.stats.failed:
             log.info("journal back")
             self.stats = replace(self.stats, failed="")
         for listener in self.on_commit:
-            listener(entries)
+            listener(attempt.composed.entries)
 
-    def _resolve(self, store: Store, doubt: Doubt) -> None:
+    def _resolve(self, store: Store, doubt: Attempt) -> None:
         """Find out whether a transaction that failed is on the disk after all, so that nothing is written twice.
 
         A flush that failed leaves it in the log, and whoever opens the file next takes it for committed.
         """
         store.empty_log()  # by way of the file: what a failed flush left in the log may never reach the disk
-        if doubt.entries and store.holds(doubt.entries[-1]):
-            self._written(store, doubt.batch, doubt.entries)
+        entries = doubt.composed.entries
+        if entries and store.holds(entries[-1]):
+            self._written(store, doubt)
         self._doubt = None
-
-    def _append(self, store: Store, events: list[EventDraft], alarms: list[Alarm]) -> list[Entry]:
-        """Append; an event that cannot be written as JSON gives way to a loss, and stops no other."""
-        try:
-            return store.append(events, alarms)
-        except (TypeError, ValueError, RecursionError):
-            return store.append([self._writable(draft) for draft in events], alarms)
 
     def _writable(self, draft: EventDraft) -> EventDraft:
         try:
@@ -315,8 +347,6 @@ class Journal:
         self.stats = replace(self.stats, failed=reason, in_memory=len(self._backlog))
         store, self._store = self._store, None
         if store is not None:
-            if self._doubt is not None and not self._doubt.entries:
-                self._doubt.entries = store.attempt
             store.close()
         self._refuse_calls()
 

@@ -9,7 +9,7 @@ from agent.core.model import Lane
 from agent.journal.autonomy import LONGEST_H, Autonomy
 from agent.journal.options import JournalOptions
 from agent.journal.removal import Removed
-from agent.journal.store import Entry, Store
+from agent.journal.store import Store
 
 Tell = Callable[[str, int, str, Mapping[str, object]], None]
 """Scope, count, reason and details of a loss."""
@@ -26,10 +26,11 @@ class Keeper:
         self._tell = tell
         self._pace: dict[str, Autonomy] = {str(lane): Autonomy() for lane in Lane}
 
-    def count(self, entries: list[Entry], lanes: list[str], now_s: float) -> None:
-        """Learn how fast each lane grows."""
-        for lane, entry in zip(lanes, entries, strict=False):
-            self._pace[lane].add(len(entry.body), now_s)
+    def count(self, sizes: Mapping[str, int], now_s: float) -> None:
+        """Learn how fast each lane grows: by so many bytes now."""
+        for lane, size in sizes.items():
+            if size:
+                self._pace[lane].add(size, now_s)
 
     def keep(self, store: Store) -> None:
         """Delete what was sent long ago, and what a lane has too much of."""

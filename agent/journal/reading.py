@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.journal.store import Entry
+from agent.journal.appending import Entry
 from agent.journal.verifying import verify
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.core.model import Alarm, EventDraft, Remembered
+from agent.journal.appending import Composed, Entry, insert
 from agent.journal.checkpoints import Checkpoints
 from agent.journal.composing import Composer
-from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boot_id, chain, checksum
+from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boot_id, checksum
 from agent.journal.opening import PAGE, connect
 from agent.journal.outbox import LaneMark, Marks
 from agent.journal.removal import Removed, remove
@@ -27,7 +29,6 @@ KEEP_MEMORY_S = 30 * 86400.0
 """What a rule had learnt that is gone for so long is forgotten."""
 _AT_ONCE = 500
 _ROWS = "SELECT seq, lane, lane_seq, id, wall_ns, body, crc FROM event WHERE lane = ?"
-_MOST_BYTES = 1 << 20
 _MOST_REMOVED = 4 << 20
 """At once: who must lose something loses little more than is needed."""
 
@@ -47,18 +48,6 @@ class Row:
     """It was sent before, and the centre asked for it once more."""
 
 
-class Entry(NamedTuple):
-    """An event as it was committed: its number in the journal, its place in the chain, and its bytes."""
-
-    seq: int
-    hash: str
-    body: bytes
-
-    def envelope(self) -> dict[str, Any]:
-        """Return the envelope, with ``journalseq`` and ``hash``."""
-        return {"data": {}, **json.loads(self.body), "journalseq": self.seq, "hash": self.hash}
-
-
 class Store:
     """One open file. Every method may raise sqlite3.Error; the connection is then not to be used again."""
 
@@ -73,18 +62,18 @@ class Store:
         self._sends = sends
         self._db = connect(path)
         self._checkpoints = Checkpoints(path, self._db)
+        self._flusher = ThreadPoolExecutor(1, "journal flush")
         self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
         self._marks = Marks(self._db)
         self._replays = Replays(self._db)
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
-        self.attempt: list[Entry] = []
-        """What ``append`` wrote last, or tried to."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
         self.last_seq = int(row[0]) if row else 0
 
     def close(self) -> None:
         """Close the file."""
         self._checkpoints.close()
+        self._flusher.shutdown()
         self._db.close()
 
     @property
@@ -92,67 +81,47 @@ class Store:
         """How far each lane is. Read only."""
         return self._marks.of
 
-    def append(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> list[Entry]:
-        """Write events and alarm states in one durable transaction; return what was written.
+    def compose(self, events: Sequence[EventDraft], behind: Composed | None = None) -> Composed:
+        """Return events as they are written behind the last ones, or ``behind`` others that are not written yet.
 
-        Of many or large events the first are written only, about 1 MB at once: a full disk has no room for more.
-        Raises TypeError, ValueError, RecursionError for an event that is no JSON; then nothing was written.
+        Raises TypeError, ValueError, RecursionError for an event that is no JSON.
         """
         last = {lane: mark.last for lane, mark in self._marks.of.items()}
-        entries, rows = self._composed(events, last)
-        self.attempt = entries
-        with self._transaction(sum(len(entry.body) for entry in entries)):
+        composed = behind.after() if behind is not None else Composed(self.last_seq, self._hash, last)
+        composed.add(events, self._compose)
+        return composed
+
+    def append(self, composed: Composed, alarms: Sequence[Alarm], meanwhile: Callable[[], None] | None = None) -> None:
+        """Write events and alarm states in one durable transaction; do something ``meanwhile`` the disk flushes."""
+        with self._transaction(composed.size, meanwhile):
             self._save_alarms(alarms)
             for lane, mark in self._marks.of.items():
-                mark.last = last[lane]
+                mark.last = composed.last[lane]
                 mark.done = mark.done if self._sends else mark.last
-            self._insert(rows, entries[-1].hash if entries else self._hash)
-        if entries:
-            self.last_seq, self._hash = entries[-1].seq, entries[-1].hash
-        return entries
+            self._insert(composed)
+        self.last_seq, self._hash = composed.seq, composed.hash
 
     def holds(self, entry: Entry) -> bool:
         """Tell whether this very entry was written."""
         row = self._db.execute("SELECT hash FROM event WHERE seq = ?", (entry.seq,)).fetchone()
         return row is not None and row[0] == entry.hash
 
-    def _composed(
-        self, events: Sequence[EventDraft], last: dict[str, int]
-    ) -> tuple[list[Entry], list[tuple[Any, ...]]]:
-        """Return the entries and their rows; ``last`` is counted on."""
-        previous, seq, size = self._hash, self.last_seq, 0
-        entries, rows = [], []
-        for draft in events:
-            lane = draft.lane.value
-            seq += 1
-            last[lane] += 1
-            id_, body = self._compose(draft, last[lane], previous)
-            previous = chain(previous, body)
-            entries.append(Entry(seq, previous, body))
-            wall_ns = int(draft.at.utc.timestamp() * 1e9)
-            rows.append((seq, lane, last[lane], id_, draft.kind, wall_ns, body, checksum(body), previous))
-            size += len(body)
-            if size >= _MOST_BYTES:
-                break
-        return entries, rows
-
     def adopt(self, found: Sequence[Salvaged]) -> None:
         """Write events that were saved from a damaged file: their bytes and lane numbers stay, the chain is ours."""
-        previous, rows = self._hash, []
-        for seq, event in enumerate(found, self.last_seq + 1):
-            previous = chain(previous, event.body)
-            rows.append((seq, *event.columns, event.body, checksum(event.body), previous))
-        with self._transaction(sum(len(event.body) for event in found)):
-            self._insert(rows, previous)
-        self.last_seq, self._hash = self.last_seq + len(found), previous
+        composed = self.compose([])
+        for event in found:
+            composed.take(event.columns, event.body)
+        with self._transaction(composed.size):
+            self._insert(composed)
+        self.last_seq, self._hash = composed.seq, composed.hash
 
-    def _insert(self, rows: Sequence[tuple[Any, ...]], last_hash: str) -> None:
+    def _insert(self, composed: Composed) -> None:
         """Write events, how much their lanes keep, and the end of the chain; belongs into a transaction."""
-        self._db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        for row in rows:
-            self._marks.of[row[1]].bytes += len(row[6])
+        insert(self._db, composed.rows)
+        for lane, size in composed.sizes().items():
+            self._marks.of[lane].bytes += size
         self._marks.save()
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (last_hash,))
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('hash', ?)", (composed.hash,))
 
     def resume(self, lanes: Mapping[str, tuple[int, int]], alarms: Sequence[tuple[str, str, str]]) -> None:
         """Go on where a damaged file was: each lane's last number and done mark; and the saved alarms."""
@@ -361,19 +330,35 @@ class Store:
         self._db.executemany("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", rows)
 
     @contextmanager
-    def _transaction(self, size: int = 0) -> Iterator[None]:
+    def _transaction(self, size: int = 0, meanwhile: Callable[[], None] | None = None) -> Iterator[None]:
         """All or nothing, on disk at the end. The marks in memory are read anew when it was nothing."""
         self._checkpoints.prepare()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            self._commit(meanwhile)
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._marks, self._replays = Marks(self._db), Replays(self._db)
             raise
         self._checkpoints.wrote(size)
+
+    def _commit(self, meanwhile: Callable[[], None] | None) -> None:
+        if meanwhile is None:
+            self._db.execute("COMMIT")
+            return
+        begun = threading.Event()
+        flushed = self._flusher.submit(self._flush, begun)
+        begun.wait()  # or it would wait for Python's lock until we are done
+        try:
+            meanwhile()
+        finally:
+            flushed.result()
+
+    def _flush(self, begun: threading.Event) -> None:
+        begun.set()
+        self._db.execute("COMMIT")
 
 
 def _readable(body: str) -> list[Alarm]:

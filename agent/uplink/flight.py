@@ -27,6 +27,8 @@ POISON_PAUSE_S = 1.0
 ANSWER_LIMIT_S = 30.0
 """Another end that keeps the line but acknowledges nothing for so long is left."""
 _FETCH = 100
+_MOST_UNMARKED = 50
+"""Acknowledged, and not yet on the disk as sent: a crash sends them twice. Only a drain at full pace comes so far."""
 Attach = Callable[[bytes], Awaitable[bytes]]
 """Returns an event of the evidence lane as it is sent: with the file that it stands for."""
 Note = Callable[..., None]
@@ -85,8 +87,8 @@ class Flight:
                 await self._refill()
                 await self._load()
                 self._launch()
-            await self._land()
             self._mark()
+            await self._land()
         except sqlite3.Error:
             await asyncio.sleep(1.0)  # the journal tells of it itself; the rows stay where they are
 
@@ -123,7 +125,7 @@ class Flight:
             self._loaded = {row.seq: await self._attach(row.body) if self._attach is not None else row.body}
 
     def _launch(self) -> None:
-        while self._queue and len(self._rows) < self._window and self._now_s() >= self._resume_s:
+        while self._queue and self._has_room() and self._now_s() >= self._resume_s:
             row = self._queue[0]
             replayed = row.again or row.seq <= self._live_after or row.attempts > 0
             if row.lane == Lane.EVIDENCE and not self._may_carry(row):
@@ -135,6 +137,9 @@ class Flight:
                 self._answered_s = self._now_s()
             self._publish(row, replayed)
         self._note(in_flight=len(self._rows))
+
+    def _has_room(self) -> bool:
+        return len(self._rows) < self._window and len(self._taken) + len(self._marked) < _MOST_UNMARKED
 
     def _publish(self, row: Row, replayed: bool) -> None:
         """Send the messages of a row; one that has none counts as sent."""
@@ -199,6 +204,7 @@ class Flight:
         if self._marking is None and self._taken:
             self._marked, self._taken = self._taken, []
             self._marking = asyncio.create_task(self._journal.mark_sent(self._marked), name="uplink mark")
+            self._marking.add_done_callback(lambda _: self._link.nudge())
 
     async def _refused(self, ack: Ack, row: Row) -> None:
         """The other end has the event not: it stays in the outbox, and sending pauses so that order is kept."""

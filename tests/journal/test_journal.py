@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,9 +22,11 @@ from hypothesis import strategies as st
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane, Timer, TimerKind
 from agent.journal import Identity, Journal, JournalOptions
+from agent.journal import appending as appending_module
 from agent.journal import backlog as backlog_module
 from agent.journal import journal as journal_module
 from agent.journal.envelope import alarm_from_json, alarm_to_json, uuid7
+from agent.journal.store import Store
 from tests.fakes import until
 
 WHO = Identity("gw", "works", "hall", "0.1", "c1", "r1")
@@ -98,6 +101,49 @@ async def test_everything_survives_a_restart(tmp_path: Path) -> None:
         again.record([draft("a2")], [replace(alarm, count=2)])
         events = await settled(again, 2)
         assert [event["seq"] for event in events] == [1, 2] and await again.verify() == []
+
+
+async def test_a_disk_that_fails_for_a_moment_at_the_end_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [sqlite3.OperationalError("disk I/O error")] * 2
+    append = Store.append
+
+    def fail_twice(*args: Any) -> None:
+        if failures:
+            raise failures.pop()
+        append(*args)
+
+    with make(tmp_path) as journal:
+        await journal.settled()
+        monkeypatch.setattr(Store, "append", fail_twice)
+        journal.record([draft("last")], ())
+    with make(tmp_path) as journal:
+        assert [event["subject"] for event in await settled(journal, 1)] == ["last"]
+    assert not failures
+
+
+async def test_many_events_at_once_are_one_chain_and_a_failed_batch_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_RETRY_S", 0.01)
+    insert, count = appending_module.insert, 0
+
+    def fail_now_and_then(*args: Any) -> None:
+        nonlocal count
+        count += 1
+        insert(*args)
+        if count in (2, 5):
+            raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("agent.journal.store.insert", fail_now_and_then)
+    names = [str(number) for number in range(3_123)]
+    with make(tmp_path) as journal:
+        journal.record([draft(name, Lane.STATE if name.endswith("7") else Lane.ALARM) for name in names], ())
+        await until(lambda: journal.last_seq >= len(names), limit_s=20.0)
+        assert [event["subject"] for event in await journal.events(10_000)] == names
+        assert await journal.verify() == []
+    assert count > 6, "two batches failed, with the next one composed behind them"
 
 
 async def test_a_flipped_bit_is_found_and_blocks_no_other(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def _play(path: Path, steps: list[str], rng: random.Random) -> None:
     store = Store(path, WHO)
     for step in steps:
         if step == "append":
-            store.append([event for lane in Lane for event in drafts(rng.randint(0, 3), lane)], ())
+            store.append(store.compose([event for lane in Lane for event in drafts(rng.randint(0, 3), lane)]), ())
         elif step == "send":
             store.mark_sent([row for row in store.pending(20) if rng.random() < 0.6])
         elif step == "drop":
@@ -133,7 +133,7 @@ async def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
     """A file of version 2: an outbox table, an anchor, one row refused twice, one sent out of order."""
     path = tmp_path / "journal.db"
     with closing(Store(path, WHO)) as store:
-        store.append(drafts(6), ())
+        store.append(store.compose(drafts(6)), ())
         rows = store.pending(6)
         first = store._db.execute("SELECT hash FROM event WHERE seq = 1").fetchone()[0]
     with closing(sqlite3.connect(path)) as raw, raw:
@@ -152,7 +152,9 @@ async def test_an_older_file_is_taken_over(tmp_path: Path) -> None:
             (5, 0, rows[4].body),
             (6, 0, rows[5].body),
         ]
-        (entry,) = store.append(drafts(1), ())
+        composed = store.compose(drafts(1))
+        store.append(composed, ())
+        (entry,) = composed.entries
         assert entry.seq == 7 and entry.envelope()["seq"] == 7 and list(store.verify()) == []
 
 
@@ -218,7 +220,8 @@ def test_autonomy_is_room_over_pace() -> None:
 def test_the_command_line_reads_the_file(tmp_path: Path) -> None:
     path, run = tmp_path / "journal.db", CliRunner()
     with closing(Store(path, WHO)) as store:
-        store.append([*drafts(3), EventDraft("test", Lane.STATE, "=1+1", {"text": "阀门"}, CLOCK.now())], ())
+        odd = EventDraft("test", Lane.STATE, "=1+1", {"text": "阀门"}, CLOCK.now())
+        store.append(store.compose([*drafts(3), odd]), ())
     assert (
         "4 events, 0 deleted by age or for want of room: sound"
         in run.invoke(app, ["journal", "verify", str(path)]).output

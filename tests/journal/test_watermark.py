@@ -27,7 +27,7 @@ def drafts(count: int, lane: Lane = Lane.ALARM) -> list[EventDraft]:
 def sent(path: Path, count: int) -> Store:
     """Return a store whose ``count`` events were all sent."""
     store = Store(path, WHO, confirms=True)
-    store.append(drafts(count), ())
+    store.append(store.compose(drafts(count)), ())
     store.mark_sent(store.pending(count))
     return store
 
@@ -72,7 +72,7 @@ def test_a_replay_goes_behind_what_waits_and_outlives_the_process(tmp_path: Path
     with closing(sent(path, 6)) as store:
         found = store.replay("alarm", 3)
         assert (found.first, found.last, found.count, found.missing) == (3, 6, 4, 0)
-        store.append(drafts(1), ())
+        store.append(store.compose(drafts(1)), ())
         assert numbers(store.pending(99)) == [(7, False), (3, True), (4, True), (5, True), (6, True)]
         store.prune(0.0)
         store.mark_sent([row for row in store.pending(99) if row.lane_seq in (3, 7)])
