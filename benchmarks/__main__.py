@@ -29,6 +29,7 @@ ALL = (
     "vision",
     "engines",
     "cameras",
+    "budget",
     "camera_alarm",
     "evidence",
     "trust",

@@ -321,7 +321,7 @@ class FakeView:
 
     def status(self) -> Status:
         link = {"state": "online", "since": NOW, "reason": "", "points": 3, "bad_points": 1}
-        paces = {"fps": 5.0, "fps_asked": 5.0, "fps_granted": 5.0}
+        paces = {"fps": 2.4, "fps_asked": 5.0, "fps_granted": 2.5}
         output = {"confirmed": True, "confirmed_age_s": 0.2, "reason": "", "testing": False}
         return {
             "gateway": {"id": "gw", "site": "works", "area": "hall", "language": self.language, "version": "0.1"},

@@ -164,7 +164,7 @@ class Page:
                     ui.icon("videocam" if sees else "videocam_off", size="24px")
                     ui.label(camera).classes("text-lg")
                     if sees and pace:
-                        ui.label(f"{say('fewer_pictures', language)}: {pace}/s").classes("text-amber-5")
+                        ui.label(f"{say('fewer_pictures', language)}: {pace}").classes("text-amber-5")
                 if sees:
                     self._pictures[camera] = ui.image().classes("w-full").props("no-spinner no-transition")
                 else:
@@ -279,7 +279,7 @@ def _sight(cameras: list[dict[str, Any]]) -> list[tuple[str, bool, str, str]]:
 
 def _short(camera: dict[str, Any]) -> str:
     asked, granted = camera["fps_asked"], camera["fps_granted"]
-    return "" if asked is None or granted is None or granted >= asked else f"{granted:.2g} < {asked:g}"
+    return "" if asked is None or granted is None or granted >= asked else f"{granted:.2g}/s < {asked:g}/s"
 
 
 def _columns(language: str) -> list[dict[str, str]]:

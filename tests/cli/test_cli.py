@@ -55,6 +55,7 @@ def test_status_for_people_and_for_programs(view: FakeView) -> None:
         "offline mqtt://centre",
         "up 62min",
         "siren",
+        "granted 2.5 of 5 pictures a second",
     ):
         assert words in text
     assert json.loads(anshao("status", "--json")[1])["gateway"]["id"] == "gw"
