@@ -4,6 +4,8 @@ PY := .venv/bin/python
 CHANCE := tests/simulation tests/rules/test_alarm_life.py tests/rules/test_machine.py tests/rulesets/test_machine.py \
 	tests/rules/kinds/test_forecast.py tests/unit/test_annunciation_machine.py
 CODE := agent drivers models rules tests benchmarks tools
+# The tests and the demo start hundreds of processes: without bytecode on the disk each would compile all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run test lint asyncapi bench evaluate campaign simulate lock clean
 
 run:

@@ -41,12 +41,19 @@ _SECTIONS = (
 )  # fmt: skip
 
 
-def load_site(path: Path, protocols: Mapping[str, DriverType], camera: DriverType, absent_rules: bool = False) -> Site:
+def load_site(
+    path: Path,
+    protocols: Mapping[str, DriverType],
+    camera: DriverType,
+    absent_rules: bool = False,
+    state: Path | None = None,
+) -> Site:
     """Read and check a site file. Raises ConfigError with every fault.
 
     With ``absent_rules`` a rule file that is not there is none: whoever reads the rules will tell.
+    ``state`` stands in place of ``gateway.state``, for all that is kept.
     """
-    reader = _Reader(Document.load(path), path, protocols, camera, absent_rules)
+    reader = _Reader(Document.load(path), path, protocols, camera, absent_rules, state)
     site = reader.read()
     if site is None or reader.faults:
         raise ConfigError(reader.faults)
@@ -71,9 +78,10 @@ class _Reader:
         protocols: Mapping[str, DriverType],
         camera: DriverType,
         absent_rules: bool,
+        state: Path | None,
     ) -> None:
         self.faults: list[Fault] = []
-        self._absent_rules = absent_rules
+        self._absent_rules, self._state = absent_rules, state
         self._doc, self._path = document, path
         self._protocols, self._camera = protocols, camera
         self._point_names: dict[str, bool] = {}
@@ -119,7 +127,8 @@ class _Reader:
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:
         here = self._path.parent.resolve()
-        return gateway.model_copy(update={"state": here / gateway.state, "socket": here / gateway.socket})
+        state = self._state.resolve() if self._state is not None else here / gateway.state
+        return gateway.model_copy(update={"state": state, "socket": here / gateway.socket})
 
     def _device(self, id_: str) -> DeviceConfig | None:
         where: Where = ("devices", id_)

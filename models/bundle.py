@@ -125,6 +125,17 @@ class Limits(Options):
     worn_from: Share
 
 
+class Belief(Options):
+    """When a box that alone is no person is one all the same: what is so clearly a bare head belongs to somebody."""
+
+    score: Share = Field(description="score of the detector from which it may be")
+    missing_below: Share = Field(description="probability of wearing below which it is")
+
+    def holds(self, score: float, worn: float) -> bool:
+        """Tell whether a box of this score, with this probability of wearing, is a person."""
+        return score >= self.score and worn < self.missing_below
+
+
 class ClassifierSpec(InputSpec):
     """A network that says of one person's crop whether equipment is worn; one probability per class."""
 
@@ -135,6 +146,22 @@ class ClassifierSpec(InputSpec):
     classes: tuple[Gear, ...]
     limits: dict[Gear, Limits]
     least_height: int = Field(ge=0, description="persons lower than that many pixels are unknown")
+    believes: dict[Gear, Belief] = Field(
+        default_factory=dict, description="pieces whose clear lack tells that a doubtful box is a person"
+    )
+
+    @model_validator(mode="after")
+    def _believes_what_it_judges(self) -> Self:
+        for gear, belief in self.believes.items():
+            if gear not in self.classes:
+                raise ValueError(f"'believes' names '{gear}', which is not among 'classes'")
+            limit = self.limits[gear].missing_below if gear in self.limits else 1.0
+            if belief.missing_below > limit:
+                raise ValueError(
+                    f"'believes' calls '{gear}' missing below {belief.missing_below}, 'limits' only below {limit};"
+                    " a person is believed by what is missing for certain: lower it"
+                )
+        return self
 
     @model_validator(mode="after")
     def _every_class_has_labels(self) -> Self:
@@ -193,6 +220,18 @@ class Manifest(Options):
     detector: DetectorSpec
     classifier: ClassifierSpec | None = None
     golden: tuple[GoldenCase, ...] = Field(min_length=1)
+
+    @field_validator("classifier")
+    @classmethod
+    def _believes_the_doubtful(cls, spec: ClassifierSpec | None, info: ValidationInfo) -> ClassifierSpec | None:
+        found: DetectorSpec | None = info.data.get("detector")
+        for gear, belief in spec.believes.items() if spec and found else ():
+            if found and not found.doubtful <= belief.score < found.sure:
+                raise ValueError(
+                    f"'believes' begins at a score of {belief.score} for '{gear}'; below 'doubtful' ({found.doubtful})"
+                    f" nothing is looked at, and from 'sure' ({found.sure}) everybody is believed: name one between"
+                )
+        return spec
 
     @property
     def offers(self) -> Offer:

@@ -75,12 +75,16 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A person, with what the model says of its equipment; or another thing. ``score`` is 0..1."""
+    """A person, with what the model says of its equipment; or another thing. ``score`` is 0..1.
+
+    ``raised``: by itself the box scored less, and what is missing on it made a person of it.
+    """
 
     box: Box
     score: float
     thing: Thing = Thing.PERSON
     gear: Mapping[Gear, Wearing] = field(default_factory=dict)
+    raised: bool = False
 
     def wears(self, gear: Gear) -> Wearing:
         """Return whether it is worn; unknown where the model cannot tell."""

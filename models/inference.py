@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from models.bundle import Bundle, ClassifierSpec, GoldenCase, Limits
+from models.bundle import Belief, Bundle, ClassifierSpec, GoldenCase, Limits
 from models.detection import Box, Detection, Offer, Wearing
 from models.feeding import Array, fit, tensor
 from models.feeding import Picture as Picture
@@ -33,10 +33,14 @@ class Classifier:
     def __init__(self, session: Session, spec: ClassifierSpec) -> None:
         self._network, self.spec = Network(session, spec.file), spec
 
-    def __call__(self, picture: Picture, person: Detection) -> Detection:
-        """Return the person with what can be said; unknown where it is too small or its head is cut off."""
-        gear = {gear: self._wearing(gear, share) for gear, share in self.shares(picture, person.box).items()}
+    def judge(self, person: Detection, shares: Mapping[Gear, float]) -> Detection:
+        """Return the person with what its ``shares`` say; unknown where it is too small or its head is cut off."""
+        gear = {gear: self._wearing(gear, share) for gear, share in shares.items()}
         return replace(person, gear={**person.gear, **gear})
+
+    def believes(self, score: float, shares: Mapping[Gear, float]) -> bool:
+        """Tell whether what is missing makes a person of a box that scored too little."""
+        return any(gear in shares and belief.holds(score, shares[gear]) for gear, belief in self.spec.believes.items())
 
     def shares(self, picture: Picture, box: Box) -> dict[Gear, float]:
         """Return P(worn) of each piece that can be judged on whoever stands in ``box``."""
@@ -102,6 +106,7 @@ class Vision:
     def tune(self, person: float | None, helmet: float | None, vest: float | None) -> None:
         """Put a camera's own thresholds in place of the bundle's; None leaves the bundle's."""
         if person is not None:
+            self._move_beliefs(person - self.sure)
             self.sure = person
             self._detect.spec = self._detect.spec.model_copy(
                 update={"sure": person, "doubtful": min(person, self._detect.spec.doubtful)}
@@ -113,21 +118,54 @@ class Vision:
             if below is not None:
                 limits = Limits(missing_below=below, worn_from=max(below, spec.limits[gear].worn_from))
                 spec = spec.model_copy(update={"limits": {**spec.limits, gear: limits}})
+                spec = spec.model_copy(update={"believes": _stricter(spec.believes, gear, below)})
         self._classify.spec = spec
+
+    def _move_beliefs(self, by: float) -> None:
+        """Keep as far from the score of a person as the bundle does: who wants fewer or more people gets them."""
+        if self._classify is None:
+            return
+        spec = self._classify.spec
+        moved = {gear: it.model_copy(update={"score": it.score + by}) for gear, it in spec.believes.items()}
+        self._classify.spec = spec.model_copy(update={"believes": moved})
 
     def look(self, picture: Picture, wanted: Callable[[Box], bool] = lambda _: True) -> list[Detection]:
         """Return every person and thing in the picture; persons not ``wanted`` are not judged. Raises ModelFault."""
+        return [item for item, _ in self.see(picture, wanted)]
+
+    def see(
+        self, picture: Picture, wanted: Callable[[Box], bool] = lambda _: True
+    ) -> list[tuple[Detection, dict[Gear, float]]]:
+        """Return what ``look`` does, each with P(worn) of what was judged on it. Raises ModelFault."""
         height, width = picture.shape[:2]
         found = fold(whole_persons(self._detect(picture)), self._boxed)
         inside = [replace(item, box=item.box.clipped(width, height)) for item in found]
+        return [
+            self._judged(picture, item) if item.thing is Thing.PERSON and wanted(item.box) else (item, {})
+            for item in inside
+        ]
+
+    def _judged(self, picture: Picture, person: Detection) -> tuple[Detection, dict[Gear, float]]:
         judge = self._classify
         if judge is None:
-            return inside
-        return [judge(picture, item) if item.thing is Thing.PERSON and wanted(item.box) else item for item in inside]
+            return person, {}
+        shares = judge.shares(picture, person.box)
+        judged = judge.judge(person, shares)
+        if person.score < self.sure and judge.believes(person.score, shares):
+            judged = replace(judged, score=self.sure, raised=True)
+        return judged, shares
 
     def weigh(self, picture: Picture, box: Box) -> dict[Gear, float]:
         """Return P(worn) of what the classifier can judge on whoever stands in ``box``. Raises ModelFault."""
         return self._classify.shares(picture, box) if self._classify else {}
+
+
+def _stricter(believes: Mapping[Gear, Belief], gear: Gear, below: float) -> dict[Gear, Belief]:
+    """Return beliefs of which none calls a piece missing that a camera's own threshold does not."""
+    return {
+        own: belief.model_copy(update={"missing_below": min(belief.missing_below, below)}) if own is gear else belief
+        for own, belief in believes.items()
+    }
 
 
 def golden_faults(bundle: Bundle, vision: Vision) -> list[str]:

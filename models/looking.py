@@ -59,7 +59,7 @@ class Looker:
         if self._thrift is not None:
             self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
         if self._gate is not None:
-            self._gate.looked(look, calm)
+            self._gate.looked(look, calm, self._scene.doubted)
 
     def forget(self) -> None:
         """Look at the next picture, whatever it shows: what was found last does not hold any more."""

@@ -38,8 +38,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 COUNTERS = ("received", "replaced", "inferred", "gated", "skipped")
 """Pictures since the worker started: read, overtaken by a newer one, looked at, like the last look, too old."""
 PACES = ("fps", "fps_asked", "fps_granted", "sparse")
-HEALTH = ("camera_ok", *PACES, *COUNTERS, *PictureFault, "online")
-"""What a camera tells of itself; its other points are facts of what is before it."""
+HEALTH = ("camera_ok", *PACES, *COUNTERS, *PictureFault, "online", "proof_failed")
+"""What a camera, or the agent of it, tells of the camera itself; its other points are facts of what is before it."""
 _TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
 
 

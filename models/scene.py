@@ -18,7 +18,7 @@ from models.options import LineOptions, ZoneOptions
 from models.settling import why_unsettled
 from models.tracking import Track, Tracker
 from models.vocabulary import Gear, Thing, fact_of
-from models.voting import ENTER_S
+from models.voting import ENTER_S, Ballot
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class Scene:
         self._counted, self._things = things, Things()
         self._behaviours = {name: behaviours_of(zone) for name, zone in zones.items() if name}
         self._tracker, self._sure = Tracker(strong_score), strong_score
-        self._sure_people = 0
+        self._vague: frozenset[Box] = frozenset()
 
     def judge(self, detections: Sequence[Detection], width: int, height: int, now_s: float) -> Judgement:
         """Take up one picture of ``width`` x ``height`` pixels taken at ``now_s`` (monotonic)."""
         persons = [found for found in detections if found.thing is Thing.PERSON]
-        self._sure_people = sum(found.score >= self._sure for found in persons)
+        self._vague = frozenset(found.box for found in persons if found.score < self._sure)
         tracks = self._tracker.update(persons, now_s)
         clear = [track for track in tracks if track.seen_s == now_s and not track.jumped]
         for track in clear:
@@ -138,10 +138,21 @@ class Scene:
     @property
     def is_calm(self) -> bool:
         """Tell whether the newest picture showed everybody whom it follows, surely, and no vote is open."""
-        tracks = self._tracker.tracks
-        if self._sure_people != len(tracks) or not self._things.are_agreed:
-            return False
-        return all(self._is_agreed(track) for track in tracks)
+        return self.is_steady and not self.doubted
+
+    @property
+    def is_steady(self) -> bool:
+        """Tell whether the newest picture showed everybody whom it follows, and nobody's votes differ."""
+        return self._things.are_agreed and all(self._is_steady(track) for track in self._tracker.tracks)
+
+    @property
+    def doubted(self) -> frozenset[Box]:
+        """Return where people are who are followed in doubt, or of whom it is not known what they wear."""
+        return frozenset(
+            track.box
+            for track in self._tracker.tracks
+            if track.box in self._vague or not all(ballot and ballot.is_agreed for ballot in self._ballots(track))
+        )
 
     def is_watched(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a person there stands in any zone, so that its equipment matters."""
@@ -205,16 +216,16 @@ class Scene:
         for name, zone in self._zones.items():
             track.zone(name).observe(inside(feet, zone.polygon))
 
-    def _is_agreed(self, track: Track) -> bool:
-        if (
-            not track.confirmed
-            or track.jumped
-            or track.hidden
-            or not all(place.is_agreed for place in track.zones.values())
-        ):
+    def _is_steady(self, track: Track) -> bool:
+        """Tell whether it is seen and believed, and whatever was said of it now agrees with what was said before."""
+        if not track.confirmed or track.jumped or track.hidden or track.seen_s != self._tracker.rhythm.last_s:
             return False
-        ballots = [track.ballots.get(gear) for gear in _demand(self._zones_of(track), self._zones)]
-        return all(ballot is not None and ballot.is_agreed for ballot in ballots)
+        voted = [each for each in self._ballots(track) if each and each.votes and each.votes[-1][0] == track.seen_s]
+        return all(ballot.is_agreed for ballot in voted) and all(place.is_agreed for place in track.zones.values())
+
+    def _ballots(self, track: Track) -> list[Ballot | None]:
+        """Return the votes on each piece that it must wear where it is."""
+        return [track.ballots.get(gear) for gear in _demand(self._zones_of(track), self._zones)]
 
     def _zones_of(self, track: Track) -> set[str]:
         return {name for name in self._zones if track.zone(name).inside}

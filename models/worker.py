@@ -210,7 +210,7 @@ class Worker:
         judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         if is_new:
-            self._looker.learn(look, calm=not judgement.unsettled and self._scene.is_calm)
+            self._looker.learn(look, calm=not judgement.unsettled and self._scene.is_steady)
         self._judged.append(frame.taken_s)
         report = replace(
             self._told(judgement, frame.taken_s),

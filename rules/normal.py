@@ -42,6 +42,8 @@ class Normal:
         self.learnt = 0
         """Hours learnt in all."""
         self._pooled: float | None = None
+        self._found: dict[int, Usual | None] = {}
+        """What was found of each bin since anything was learnt: it is asked for every minute, and learns every hour."""
 
     def bin(self, utc: datetime) -> int:
         """Return the bin of a moment."""
@@ -51,10 +53,19 @@ class Normal:
         """Take one hour in; of the same hour the oldest is forgotten."""
         self.hours[bin_].append(Hour(*(float(f"{value:.6g}") for value in hour)))
         self.learnt += 1
-        self._pooled = None
+        self._begin_anew()
 
     def usual(self, bin_: int) -> Usual | None:
         """Return what is usual at that hour, None where too few of them were seen."""
+        if bin_ not in self._found:
+            self._found[bin_] = self._find(bin_)
+        return self._found[bin_]
+
+    def _begin_anew(self) -> None:
+        self._pooled = None
+        self._found.clear()
+
+    def _find(self, bin_: int) -> Usual | None:
         kept = self.hours[bin_]
         if len(kept) < LEAST:
             return None
@@ -76,7 +87,7 @@ class Normal:
         self.learnt = int(saved["learnt"])
         for kept, hours in zip(self.hours, saved["hours"], strict=True):
             kept.extend(Hour(float(level), float(spread), float(step)) for level, spread, step in hours)
-        self._pooled = None
+        self._begin_anew()
 
     def _between_days(self) -> float:
         """Return by how much the same hour usually differs from day to day, of all hours together.

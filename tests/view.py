@@ -158,7 +158,7 @@ class FakeTrials:
 
 
 class FakeModels:
-    """One camera with the model of ``site.yaml``; an activation of ``bad`` is refused."""
+    """One camera with the model of ``site.yaml``; of ``bad`` an activation is refused, of ``old`` unless wanted."""
 
     def row(self) -> dict[str, Any]:
         last = {"at": NOW, "action": "rejected", "model": "ppe/1.0.1", "reason": "it is bad"}
@@ -170,10 +170,13 @@ class FakeModels:
         }  # fmt: skip
         return {"cameras": [gate], "kept": ["ppe/1.0.1"]}
 
-    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
+    async def activate(
+        self, camera: str, model: str, operator: Operator, force: bool = False, older: bool = False
+    ) -> dict[str, Any]:
         if camera != "gate":
             raise KeyError(camera)
-        action, reason = ("rejected", "it is bad") if model == "bad" else ("activated", "")
+        is_refused = model == "bad" or (model == "old" and not (older and operator.note))
+        action, reason = ("rejected", f"it is {model}") if is_refused else ("activated", "")
         return {"action": action, "camera": camera, "model": model, "previous": "", "reason": reason}
 
     def __init__(self) -> None:

@@ -14,6 +14,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,16 +22,17 @@ from rich.table import Table
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from models.bundle import Bundle, load_bundle
+from models.bundle import Belief, Bundle, load_bundle
 from models.inference import Picture, Vision, golden_faults
 from models.options import BUNDLED
-from models.vocabulary import Gear
-from tools.footage import Watched, clip, empty_parts, empty_scenes, read, still, watch
-from tools.labels import Half, Labelled, held_out
-from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour
+from models.vocabulary import Gear, Thing
+from tools.footage import Watched, bare_parts, clip, empty_parts, empty_scenes, read, still, watch
+from tools.labels import SETS, Half, Labelled, held_out, of_anybody
+from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour, share
 from tools.zooming import LINES, gain, tries
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
+BELIEF_SCORES, BELIEF_BELOWS = (0.25, 0.3, 0.35, 0.4), (0.02, 0.03, 0.05, 0.1, 0.2)
 JUDGED = (Figure.PRECISION, Figure.RECALL, Figure.FALSE, Figure.UNKNOWN)
 LOST = (Figure.NOT_FOUND, Figure.UNJUDGED, Figure.TAKEN_WORN)
 
@@ -59,9 +61,8 @@ def with_networks(bundle: Bundle, detector: Path | None, classifier: Path | None
 
 
 def sights(picture: Picture, vision: Vision) -> list[Sight]:
-    """Return every person box, with what the classifier says of it."""
-    found = vision.look(picture, wanted=lambda _: False)
-    return [Sight(item.box, item.score, vision.weigh(picture, item.box)) for item in found]
+    """Return every person box as a camera's worker takes it up, with what the classifier says of it."""
+    return [Sight(item.box, item.score, shares) for item, shares in vision.see(picture) if item.thing is Thing.PERSON]
 
 
 def given(case: Labelled, picture: Picture, vision: Vision) -> list[Sight]:
@@ -125,10 +126,14 @@ def report(data: Path, bundle: Bundle, vision: Vision) -> list[Table]:
     ]
 
 
-def chosen(data: Path, vision: Vision) -> list[Table]:
+def chosen(data: Path, at: Thresholds, vision: Vision) -> list[Table]:
     """Return what each person threshold would give on the choosing half, and the limits that hold the goals there."""
     vision.tune(min(SURES), None, None)
     cases, _ = looked_at((case for case in held_out(data) if case.half is Half.CHOOSE), vision)
+    return [_by_sure(cases), _by_belief(cases, at)]
+
+
+def _by_sure(cases: Sequence[Case]) -> Table:
     table = Table("sure", "found", "on nobody", "empty", "below", "precision", "recall", "false alarm")
     table.title = f"Choosing half, {len(cases)} pictures; helmet and vest"
     for sure in SURES:
@@ -140,7 +145,37 @@ def chosen(data: Path, vision: Vision) -> list[Table]:
         for figure in JUDGED[:3]:
             cells.append(" ".join(f"{sheet.share(figure, piece).value:.3f}" for piece in GOALS))
         table.add_row(f"{sure:.2f}", *cells)
-    return [table]
+    return table
+
+
+def _by_belief(cases: Sequence[Case], at: Thresholds) -> Table:
+    """Return what ``believes: helmet`` would give, the bundle's other thresholds left as they are."""
+    table = Table("score", "missing below", "found", "on nobody", "of boxes", "told", "rightly", "on nobody ")
+    table.title = "Choosing half: persons believed by a missing helmet"
+    for score in (at.sure, *BELIEF_SCORES):
+        for below in BELIEF_BELOWS if score < at.sure else BELIEF_BELOWS[:1]:
+            sheet = Sheet(cases, replace(at, believes={Gear.HELMET: Belief(score=score, missing_below=below)}))
+            found, nobody, stray = (sheet.share(figure) for figure in (Figure.FOUND, Figure.NOBODY, Figure.STRAY))
+            told, right = (sheet.share(figure, Gear.HELMET) for figure in (Figure.RECALL, Figure.PRECISION))
+            numbers = (found.part, nobody.part, nobody.whole, told.part, f"{right.value:.3f}", stray.part)
+            table.add_row(f"{score:.2f}", f"{below:.2f}" if score < at.sure else "-", *map(str, numbers))
+    return table
+
+
+def parts(data: Path, half: Half, at: Thresholds, vision: Vision) -> Table:
+    """Return what one look sees on parts of held-out pictures where nobody is: the backgrounds of real sites."""
+    table = Table(
+        "parts", "with somebody", "called missing", title="Parts of css pictures without anybody, one look each"
+    )
+    somebody, missing = [], []
+    for case in (case for case in held_out(data) if case.half is half):
+        anybody = of_anybody(case.picture, SETS[case.source])
+        shown = list(bare_parts(read(case.picture), anybody)) if anybody is not None else []
+        seen = [[sight for sight in sights(part, vision) if at.takes(sight)] for part in shown]
+        somebody.append((sum(bool(found) for found in seen), len(seen)))
+        missing.append((sum(any(at.misses(sight) for sight in found) for found in seen), len(seen)))
+    table.add_row(str(share(missing).whole), str(share(somebody)), str(share(missing)))
+    return table
 
 
 def emptiness(data: Path | None, folders: Sequence[Path], vision: Vision) -> list[Table]:
@@ -215,8 +250,10 @@ def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list
         sure, cases = bundle.manifest.detector.sure, list(held_out(options.data))
         return [gain(list(tries(cases, vision, sure, lines)), lines) for lines in LINES]
     if options.choose:
-        return chosen(options.data, vision)
+        return chosen(options.data, thresholds(bundle), vision)
     tables = report(options.data, bundle, vision) if options.data else []
+    if options.data:
+        tables.append(parts(options.data, Half.REPORT, thresholds(bundle), vision))
     return [*tables, *emptiness(options.data, options.empty, vision), demo(vision)]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.detection import Box
+from models.geometry import overlap
 from models.inference import Picture, Vision
 from models.options import CameraOptions
 from models.scene import Count, Scene
@@ -16,6 +18,8 @@ from models.scene import Count, Scene
 PER_S = 5.0
 STILL_S = 3.0
 _MOVED_PX, _NOISE = 2, 4.0
+_APART_PX = 8
+_PARTS_PX, _SUB_STREAM = ((480, 270), (320, 180), (224, 126)), (640, 360)
 _PICTURES = frozenset((".jpg", ".jpeg", ".png"))
 EMPTY_SPANS: Mapping[str, Sequence[tuple[float, float]]] = {
     "one-by-one-person-detection.mp4": (
@@ -91,6 +95,20 @@ def still(picture: Picture) -> Iterator[Picture]:
         moved = np.roll(picture, rng.integers(-_MOVED_PX, _MOVED_PX + 1, 2), (0, 1))
         noise = rng.normal(0, _NOISE, picture.shape)
         yield np.asarray((moved + noise).clip(0, 255), np.uint8)
+
+
+def bare_parts(picture: Picture, anybody: Sequence[Box]) -> Iterator[Picture]:
+    """Yield parts of a picture with nobody on them as a camera's picture each, 640 x 360; none overlaps another."""
+    height, width = picture.shape[:2]
+    apart = _APART_PX
+    taken = [Box(it.left - apart, it.top - apart, it.right + apart, it.bottom + apart) for it in anybody]
+    for across, down in _PARTS_PX:
+        for y in range(0, height - down + 1, down // 2):
+            for x in range(0, width - across + 1, across // 2):
+                part = Box(x, y, x + across, y + down)
+                if not any(overlap(part, box) for box in taken):
+                    taken.append(part)
+                    yield np.asarray(cv2.resize(picture[y : y + down, x : x + across], _SUB_STREAM), np.uint8)
 
 
 def read(path: Path) -> Picture:

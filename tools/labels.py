@@ -48,15 +48,16 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """Class numbers of a data set; True: worn."""
+    """Class numbers of a data set; True: worn. ``things`` are no part of anybody; None where persons are unlabelled."""
 
     person: int
     heads: Mapping[int, bool]
     vests: Mapping[int, bool]
+    things: frozenset[int] | None = None
 
 
 SETS = {
-    "css": Classes(5, {0: True, 2: False}, {7: True, 4: False}),
+    "css": Classes(5, {0: True, 2: False}, {7: True, 4: False}, frozenset((6, 8, 9))),
     "iaesp": Classes(3, {0: True, 1: False, 2: False}, {}),
 }
 Item = tuple[int, Box]
@@ -113,6 +114,13 @@ def persons_of(path: Path, classes: Classes) -> list[Truth]:
         Truth(box, _worn(heads.get(number), classes.heads), _worn(vests.get(number), classes.vests))
         for number, box in enumerate(persons)
     ]
+
+
+def of_anybody(path: Path, classes: Classes) -> list[Box] | None:
+    """Return every labelled box of a person or a part of one; None where not everybody is labelled. Raises OSError."""
+    if classes.things is None:
+        return None
+    return [box for kind, box in _items(path) if kind not in classes.things]
 
 
 def _worn(kind: int | None, table: Mapping[int, bool]) -> bool | None:

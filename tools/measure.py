@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
+from models.bundle import Belief
 from models.detection import Box
 from models.geometry import iou
 from models.vocabulary import Gear
@@ -42,11 +43,28 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which score a person counts; below which P(worn) a piece is missing and from which it is worn."""
+    """From which score a person counts; below which P(worn) a piece is missing and from which it is worn.
+
+    ``believes`` is for sights whose scores are the detector's own; a worker's have it in them.
+    """
 
     sure: float
     missing: Mapping[Gear, float]
     worn: Mapping[Gear, float]
+    believes: Mapping[Gear, Belief] = field(default_factory=dict)
+
+    def takes(self, sight: Sight) -> bool:
+        """Tell whether the box is a person."""
+        if sight.score >= self.sure:
+            return True
+        return any(
+            gear in sight.shares and belief.holds(sight.score, sight.shares[gear])
+            for gear, belief in self.believes.items()
+        )
+
+    def misses(self, sight: Sight) -> bool:
+        """Tell whether something is called missing on it."""
+        return any(share < self.missing[gear] for gear, share in sight.shares.items())
 
 
 class Figure(StrEnum):
@@ -153,7 +171,7 @@ def pairs(truths: Sequence[Truth], sights: Sequence[Sight]) -> dict[int, Sight]:
 
 def marks(case: Case, at: Thresholds) -> Iterator[Mark]:
     """Yield all that one picture says about a model at these thresholds."""
-    seen = [sight for sight in case.sights if sight.score >= at.sure]
+    seen = [sight for sight in case.sights if at.takes(sight)]
     found = pairs(case.truths, seen)
     for number, truth in enumerate(case.truths):
         band, sight = band_of(truth.box), found.get(number)
@@ -164,10 +182,10 @@ def marks(case: Case, at: Thresholds) -> Iterator[Mark]:
     for sight in seen:
         nobody = all(iou(sight.box, truth.box) < NOBODY_IOU for truth in case.truths)
         yield Mark(Figure.NOBODY, nobody, case.source, band_of(sight.box))
-        if _misses(sight, at):
+        if at.misses(sight):
             yield Mark(Figure.STRAY, nobody, case.source, band_of(sight.box))
     if not case.truths:
-        yield Mark(Figure.EMPTY, any(_misses(sight, at) for sight in seen), case.source)
+        yield Mark(Figure.EMPTY, any(at.misses(sight) for sight in seen), case.source)
 
 
 def _judged(blank: Mark, worn: bool, sight: Sight | None, at: Thresholds) -> Iterator[Mark]:
@@ -188,10 +206,6 @@ def _judged(blank: Mark, worn: bool, sight: Sight | None, at: Thresholds) -> Ite
         hits[Figure.PRECISION] = not worn
     for figure, hit in hits.items():
         yield replace(blank, figure=figure, hit=hit)
-
-
-def _misses(sight: Sight, at: Thresholds) -> bool:
-    return any(share < at.missing[gear] for gear, share in sight.shares.items())
 
 
 class Sheet:

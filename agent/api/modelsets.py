@@ -17,8 +17,13 @@ class ModelsView(Protocol):
     def row(self) -> dict[str, Any]:
         """Return what each camera runs, and what is kept."""
 
-    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> dict[str, Any]:
-        """Let a camera go on with a bundle that is kept, or that stands in a folder of the gateway."""
+    async def activate(
+        self, camera: str, model: str, operator: Operator, force: bool = False, older: bool = False
+    ) -> dict[str, Any]:
+        """Let a camera go on with a bundle that is kept, or that stands in a folder of the gateway.
+
+        ``older`` takes one from a folder that is older than what has worked here; the operator's note says why.
+        """
 
     async def shadow(self, camera: str, model: str, for_s: float, operator: Operator) -> dict[str, Any]:
         """Let a bundle look through a camera beside the model at work; it drives nothing."""
@@ -43,6 +48,7 @@ class _Rollback(Body):
 
 class _Activate(_Rollback):
     model: str = Field(min_length=1)
+    older: bool = False
 
 
 class _Stop(Body):
@@ -60,7 +66,8 @@ async def _show(request: web.Request) -> web.Response:
 
 async def _activate(request: web.Request) -> web.Response:
     body = await read(request, _Activate)
-    return web.json_response(await request.app[MODELS].activate(body.camera, body.model, body.who(), body.force))
+    view = request.app[MODELS]
+    return web.json_response(await view.activate(body.camera, body.model, body.who(), body.force, body.older))
 
 
 async def _rollback(request: web.Request) -> web.Response:

@@ -23,15 +23,14 @@ def main(site: Path, state: Path | None = None, socket: Path | None = None, verb
     """Run a site until SIGTERM or SIGINT. Returns 1, having told why, when it cannot start."""
     configure(logging.DEBUG if verbose else logging.INFO)
     try:
-        found = read_site(site, absent_rules=True)
-        folder = state or found.gateway.state
-        store = RuleStore(folder / "rules")
+        found = read_site(site, absent_rules=True, state=state)
+        store = RuleStore(found.gateway.state / "rules")
         plan = starting_plan(found, store)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n{len(error.faults)} fault(s); nothing was started\n")
         return 1
     try:
-        asyncio.run(_run(plan, folder, socket or found.gateway.socket, store))
+        asyncio.run(_run(plan, found.gateway.state, socket or found.gateway.socket, store))
     except OSError as error:
         log.error("cannot run", reason=str(error))
         return 1

@@ -86,9 +86,12 @@ class Plan:
                 yield config, build(device, config.options, points, SystemClock()), outputs
 
 
-def load_plan(path: Path) -> Plan:
-    """Read the site file and its rule files. Raises ConfigError with every fault of all of them."""
-    site = read_site(path)
+def load_plan(path: Path, state: Path | None = None) -> Plan:
+    """Read the site file and its rule files. Raises ConfigError with every fault of all of them.
+
+    ``state`` stands in place of ``gateway.state``.
+    """
+    site = read_site(path, state=state)
     return _plan(site, site.rules, gather(site.rules))
 
 
@@ -155,13 +158,13 @@ def written_rules(site: Site, points: Mapping[str, PointInfo], paths: Sequence[P
     )
 
 
-def read_site(path: Path, absent_rules: bool = False) -> Site:
+def read_site(path: Path, absent_rules: bool = False, state: Path | None = None) -> Site:
     """Read the site; if it has faults, add those of its rules that can be told without it. Raises ConfigError.
 
-    With ``absent_rules`` a rule file that is not there is no fault of the site.
+    With ``absent_rules`` a rule file that is not there is no fault of the site; ``state`` is as of ``load_site``.
     """
     try:
-        return load_site(path, REGISTRY, CAMERA, absent_rules)
+        return load_site(path, REGISTRY, CAMERA, absent_rules, state)
     except ConfigError as site_error:
         try:
             load_rules(rule_files(path), {}, (), known=False)

@@ -15,6 +15,7 @@ from agent.sparkplug.catalogue import Catalogue
 from agent.sparkplug.commands import Commands, Judge
 from agent.sparkplug.edge import Edge
 from agent.sparkplug.history import History
+from agent.sparkplug.kept import Kept
 from agent.sparkplug.node import Node
 from agent.sparkplug.session import Names
 
@@ -42,4 +43,5 @@ def edge(
 
     commands = Commands(Judge(catalogue, options.command_age), write, record, node.answer, clock, options.primary_host)
     names = Names(options.group or gateway.site, options.node or gateway.id)
-    return Edge(options, names, node, commands, Connections(state / "sparkplug.bdseq"), record, clock)
+    kept = Kept(state / "sparkplug.history", plan.points.values(), options.history)
+    return Edge(options, names, node, commands, Connections(state / "sparkplug.bdseq"), kept, record, clock)

@@ -47,6 +47,7 @@ from agent.ticker import Ticker
 from agent.uplink import Uplink
 from agent.version import VERSION
 from models.camera import CameraDriver
+from models.options import HEALTH
 from models.signers import Signers
 from rules.adoption import ended
 from rules.engine import Engine
@@ -125,7 +126,8 @@ class Agent:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
         witnesses = {id_: driver for id_, driver in cameras.items() if isinstance(driver, Witness)}
         engine = lambda: self.pipeline.engine.definitions  # noqa: E731 - the engine changes with the rules
-        return Evidence(EvidenceStore(folder), plan.site.evidence, witnesses, engine, self.journal, self.clock)
+        store, options = EvidenceStore(folder), plan.site.evidence
+        return Evidence(store, options, witnesses, engine, self.journal, self.clock, HEALTH)
 
     def _bus(self, device: DeviceConfig, driver: Driver, outputs: list[Output]) -> OutputBus:
         point = device.options.heartbeat

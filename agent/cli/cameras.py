@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from agent.cli.asking import AsJson, Socket, Who, acting, telling
+from agent.cli.printing import tell
 from agent.client import Client
 
 app = typer.Typer(help="Cameras: health, coverage, the right view.", no_args_is_help=True)
@@ -20,12 +20,9 @@ def list_cameras(socket: Socket = None, as_json: AsJson = False) -> None:
         client = Client(socket)
         cameras, points = client.get("status")["cameras"], client.get("points")
     rows = [{"id": row["id"], **_health(row["id"], points)} for row in cameras]
-    if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
     from agent.cli import tables  # rich takes 0.1 s
 
-    tables.show(tables.cameras(rows))
+    tell(rows, as_json, lambda rows: tables.show(tables.cameras(rows)))
 
 
 @app.command()
@@ -33,12 +30,9 @@ def coverage(socket: Socket = None, as_json: AsJson = False) -> None:
     """Show how many minutes of each shift each rule's cameras really watched."""
     with telling():
         found = Client(socket).get("coverage")
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-        return
     from agent.cli import tables
 
-    tables.show(tables.coverage(found))
+    tell(found, as_json, lambda found: tables.show(tables.coverage(found)))
 
 
 @app.command()
@@ -55,14 +49,13 @@ def accept(
 
 
 def _health(camera: str, points: list[dict[str, Any]]) -> dict[str, Any]:
+    from models.options import COUNTERS, PACES  # pydantic takes its time: not for every command
+    from models.trust.faults import PictureFault
+
     own = {row["id"].partition(".")[2]: row for row in points if row["id"].startswith(f"{camera}.")}
-    faults = [name for name in _FAULTS if own.get(name, {}).get("value") is True]
-    numbers = {name: own[name]["value"] for name in _NUMBERS if name in own}
+    faults = [str(name) for name in ("sparse", *PictureFault) if own.get(name, {}).get("value") is True]
+    numbers = {name: own[name]["value"] for name in (*PACES[:3], *COUNTERS) if name in own}
     return {**numbers, "ok": own["camera_ok"]["value"], "faults": faults, "reason": own["camera_ok"]["reason"] or ""}
-
-
-_NUMBERS = ("fps", "fps_granted", "fps_asked", "received", "replaced", "inferred", "gated", "skipped")
-_FAULTS = ("sparse", "black", "covered", "blurred", "frozen", "moved", "dark", "slow")
 
 
 def register(main: typer.Typer) -> None:

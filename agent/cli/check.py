@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from agent.app.plan import Plan, load_plan
@@ -14,6 +13,7 @@ from agent.cli.field import raw as octets
 from agent.cli.field.reading import UNREADABLE, Reading, all_bad, read_device, reading_of, report
 from agent.cli.field.target import beside_the_agent, targets
 from agent.cli.guards import guards
+from agent.cli.printing import lines, tell
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, NotConnected
 from agent.core.model import Sample
@@ -95,10 +95,8 @@ async def _read_camera(driver: Driver, units: dict[str, str]) -> list[Reading]:
 
 
 def _report_faults(error: ConfigError, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"faults": [asdict(fault) for fault in error.faults]}, indent=1, ensure_ascii=False))
-    else:
-        sys.stderr.write(f"{error}\n{len(error.faults)} fault(s)\n")
+    told = f"{error}\n{len(error.faults)} fault(s)\n"
+    tell({"faults": error.faults}, as_json, lambda _: sys.stderr.write(told))
     return FAULTS
 
 
@@ -115,12 +113,8 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "to_wire": list(guards(plan)),
         "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
     }
-    if as_json:
-        print(json.dumps({"faults": [], **found}, indent=1, ensure_ascii=False))
-    else:
-        counts = ", ".join(
-            f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire")
-        )
-        print(f"{site.path}: no faults. {counts}")
-        for line in guards(plan):
-            print(f"to wire: {line}")
+    counts = ", ".join(
+        f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire")
+    )
+    told = (f"{site.path}: no faults. {counts}", *(f"to wire: {line}" for line in guards(plan)))
+    tell({"faults": [], **found}, as_json, lambda _: lines(told))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.asking import REFUSED, AsJson, Socket, Who, name_of, telling
+from agent.cli.printing import lines, tell
 from agent.client import Client
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def list_(
 
     with telling():
         rows = Client(socket).get("evidence" + (f"?alarm={alarm}" if alarm else ""))
-    if as_json:
-        print(json.dumps(rows, indent=1))
-    else:
-        tables.show(_table(rows))
+    tell(rows, as_json, lambda rows: tables.show(_table(rows)))
 
 
 @app.command()
@@ -71,13 +68,9 @@ def verify(socket: Socket = None, as_json: AsJson = False) -> None:
     """Compare every file with the sha256 in its event; exits with 1 if one is missing or altered."""
     with telling():
         found = Client(socket, _LIMIT_S).get("evidence/verify")
-    if as_json:
-        print(json.dumps(found, indent=1))
     faulty = [each for each in found if each["fault"]]
-    for each in [] if as_json else faulty:
-        print(f"{each['id']}: {each['fault']}")
-    if not as_json:
-        print(f"{len(found)} file(s), {len(faulty)} not sound")
+    told = (*(f"{each['id']}: {each['fault']}" for each in faulty), f"{len(found)} file(s), {len(faulty)} not sound")
+    tell(found, as_json, lambda _: lines(told))
     if faulty:
         raise typer.Exit(REFUSED)
 

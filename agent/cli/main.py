@@ -15,6 +15,7 @@ from agent.cli import rules as rules_commands
 from agent.cli.asking import AsJson, Socket, Who, duration, name_of
 from agent.cli.asking import telling as _telling
 from agent.cli.field import commands
+from agent.cli.printing import as_data, tell
 from agent.client import Client
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def asyncapi() -> None:
     """Print the description of everything that goes over the broker: AsyncAPI with JSON Schema."""
     from agent.schema import asyncapi as document
 
-    print(json.dumps(document(), ensure_ascii=False, indent=1))
+    as_data(document())
 
 
 @app.command()
@@ -225,8 +226,5 @@ def _show(
     with _telling():
         client = Client(socket)
         found = keep(client.get(what))
-        if as_json:
-            print(json.dumps(found, indent=1, ensure_ascii=False))
-            return
-        language = "en" if what == "status" else client.get("status")["gateway"]["language"]
-        tables.show(getattr(tables, table)(found, language))
+        language = "en" if as_json or what == "status" else client.get("status")["gateway"]["language"]
+        tell(found, as_json, lambda found: tables.show(getattr(tables, table)(found, language)))

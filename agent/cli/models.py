@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,8 @@ import typer
 from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, duration, telling
 from agent.cli.models_import import add_import
 from agent.cli.models_signing import add_signing
-from agent.cli.models_tables import comparison_of, status_of
+from agent.cli.models_tables import comparison_of, list_of, name_of, status_of
+from agent.cli.printing import finish, lines, tell
 from agent.client import Client
 
 app = typer.Typer(help="models of the cameras: import, evaluate, list, activate, roll back", no_args_is_help=True)
@@ -23,6 +23,7 @@ _LIMIT_S = 300.0
 Camera = Annotated[str, typer.Option("--camera", help="whose model", show_default=False)]
 Note = Annotated[str, typer.Option(help="why")]
 Force = Annotated[bool, typer.Option("--force", help="even while an alarm of this camera is active")]
+Older = Annotated[bool, typer.Option("--older", help="even if a newer one has worked here; --note says why")]
 
 
 @app.command("list")
@@ -30,15 +31,7 @@ def list_(socket: Socket = None, as_json: AsJson = False) -> None:
     """Show which model each camera runs, and which are kept."""
     with telling():
         found = Client(socket).get("models")
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-        return
-    for row in found["cameras"]:
-        left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
-        why = f" ({row['engine_reason']})" if row["engine_reason"] else ""
-        runs = f"{row['latency_ms']:g} ms on {row['engine']}{why}"
-        print(f"{row['camera']}: {row['model'] or 'the model of site.yaml'}, {runs}{left}")
-    print(f"kept: {', '.join(found['kept']) or 'none'}")
+    tell(found, as_json, lambda found: lines(list_of(found)))
 
 
 @app.command()
@@ -54,7 +47,7 @@ def status(
         sys.stderr.write(f"anshao: there is no camera {camera!r}\n")
         raise typer.Exit(REFUSED)
     shown = [row for row in rows if camera in ("", row["camera"])]
-    print(json.dumps(shown, indent=1, ensure_ascii=False) if as_json else "\n".join(map(status_of, shown)))
+    tell(shown, as_json, lambda shown: lines(map(status_of, shown)))
 
 
 @app.command()
@@ -64,11 +57,15 @@ def activate(
     operator: Who = "",
     note: Note = "",
     force: Force = False,
+    older: Annotated[
+        bool, typer.Option("--older", help="even if a newer one has worked here; say why by --note")
+    ] = False,
     socket: Socket = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a camera go on with another model, on probation; refused, it changes nothing."""
-    _act("activate", as_json, socket, model=_named(model), camera=camera, force=force, **acting(operator, note))
+    wanted = {"model": _named(model), "camera": camera, "force": force, "older": older}
+    _act("activate", as_json, socket, **wanted, **acting(operator, note))
 
 
 @app.command()
@@ -108,16 +105,8 @@ def shadow(
             done = Client(socket).post("models/shadow/stop", camera=camera, **who)["comparison"]
         else:
             done = Client(socket).get(f"models/shadow/{camera}")
-    refused = done.get("action") == "rejected"
-    if as_json:
-        print(json.dumps(done, indent=1, ensure_ascii=False))
-    elif refused:
-        sys.stderr.write(f"rejected: {done['reason']}\n")
-    elif model:
-        print(f"{done['model']} looks through {camera} for {for_s:g} s; see: anshao models shadow --camera {camera}")
-    else:
-        print(comparison_of(done))
-    raise typer.Exit(REFUSED if refused else 0)
+    begun = f"looks through {camera} for {for_s:g} s; see: anshao models shadow --camera {camera}"
+    finish(done, as_json, lambda done: print(f"{done['model']} {begun}" if model else comparison_of(done)))
 
 
 def _named(model: str) -> str:
@@ -128,11 +117,4 @@ def _named(model: str) -> str:
 def _act(what: str, as_json: bool, socket: Path | None, **body: Any) -> None:
     with telling():
         done = Client(socket, _LIMIT_S).post(f"models/{what}", **body)
-    refused = done["action"] == "rejected"
-    if as_json:
-        print(json.dumps(done, indent=1, ensure_ascii=False))
-    elif refused:
-        sys.stderr.write(f"rejected, nothing was changed: {done['reason']}\n")
-    else:
-        print(f"{done['camera']} runs {done['model'] or 'the model of site.yaml'} ({done['action']})")
-    raise typer.Exit(REFUSED if refused else 0)
+    finish(done, as_json, lambda done: print(f"{done['camera']} runs {name_of(done['model'])} ({done['action']})"))

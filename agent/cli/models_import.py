@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.asking import AsJson
+from agent.cli.printing import lines, tell
 from agent.core.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -84,13 +85,9 @@ def evaluate(
     except NotAllowed as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from refusal
-    if as_json:
-        print(json.dumps(answer, indent=1))
-    else:
-        for case in answer["cases"]:
-            print(f"{case['picture']}: {_seen(case)}")
-        print("\n".join(answer["golden_faults"]) or "golden cases: as they should be")
-        print(f"one look: {answer['look_ms']:g} ms (median)")
+    told = [f"{case['picture']}: {_seen(case)}" for case in answer["cases"]]
+    told += answer["golden_faults"] or ["golden cases: as they should be"]
+    tell(answer, as_json, lambda answer: lines([*told, f"one look: {answer['look_ms']:g} ms (median)"]))
     raise typer.Exit(bool(answer["golden_faults"]))
 
 

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+
+def name_of(model: str) -> str:
+    """Return what a model is called; nothing stands for the one of the site's file."""
+    return model or "the model of site.yaml"
+
+
+def list_of(found: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each camera, and what is kept."""
+    for row in found["cameras"]:
+        left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
+        why = f" ({row['engine_reason']})" if row["engine_reason"] else ""
+        yield f"{row['camera']}: {name_of(row['model'])}, {row['latency_ms']:g} ms on {row['engine']}{why}{left}"
+    yield f"kept: {', '.join(found['kept']) or 'none'}"
 
 
 def status_of(row: dict[str, Any]) -> str:
@@ -10,7 +25,7 @@ def status_of(row: dict[str, Any]) -> str:
     loaded = f"{row['name']} {row['version']}, sha256 {row['sha256']}" if row["name"] else "none was loaded yet"
     how = [f"{row['latency_ms']:g} ms a picture", *filter(None, (row["precision"], row["provider"]))]
     lines = [
-        f"{row['camera']}: {row['model'] or 'the model of site.yaml'}",
+        f"{row['camera']}: {name_of(row['model'])}",
         f"  loaded     {loaded}",
         f"  since      {row['since']}",
         f"  runs       {', '.join(how)}",
@@ -25,7 +40,7 @@ def status_of(row: dict[str, Any]) -> str:
     if row["last"] is not None:
         last = row["last"]
         reason = f": {last['reason']}" if last["reason"] else ""
-        lines.append(f"  last       {last['at']} {last['model'] or 'the model of site.yaml'} {last['action']}{reason}")
+        lines.append(f"  last       {last['at']} {name_of(last['model'])} {last['action']}{reason}")
     return "\n".join(lines)
 
 

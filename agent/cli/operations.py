@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.cli.asking import AsJson, Socket, Who, duration, name_of, telling
+from agent.cli.printing import tell
 from agent.client import Client
 from agent.core.durations import format_duration
 
@@ -94,7 +94,5 @@ def _show(socket: Path | None, what: str, table: str, as_json: bool) -> None:
     with telling():
         client = Client(socket)
         found = client.get(what)
-        if as_json:
-            print(json.dumps(found, indent=1, ensure_ascii=False))
-            return
-        tables.show(getattr(kpi_tables, table)(found, client.get("status")["gateway"]["language"]))
+        language = "en" if as_json else client.get("status")["gateway"]["language"]
+        tell(found, as_json, lambda found: tables.show(getattr(kpi_tables, table)(found, language)))

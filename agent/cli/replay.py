@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 import time
@@ -14,6 +13,7 @@ from agent.app.backtest.occurrences import Occurrences
 from agent.app.backtest.player import Player
 from agent.app.backtest.report import Backtest
 from agent.app.plan import Plan, load_plan, written_rules
+from agent.cli.printing import lines, tell
 from agent.core.errors import ConfigError
 from agent.core.model import Change
 from agent.core.recording import NotARecording, Recording
@@ -43,7 +43,7 @@ def replay(
     except (NotARecording, OSError, sqlite3.Error, ValueError) as error:
         sys.stderr.write(f"anshao: {error}\n")
         return 1
-    print(json.dumps(result.plain(), indent=1, ensure_ascii=False) if as_json else "\n".join(result.lines()))
+    tell(result.plain(), as_json, lambda _: lines(result.lines()))
     return int(fail and result.differs())
 
 
@@ -51,7 +51,7 @@ def _compare(
     path: Path, new: Sequence[Path], site: Path | None, against: Sequence[str], state: Path | None
 ) -> Backtest:
     recording = Recording(path)
-    plan = load_plan(site) if site is not None else None
+    plan = load_plan(site, state) if site is not None else None
     names = tuple(against) or ((SITE,) if plan is not None else ())
     if plan is None and names and names[0] in (JOURNAL, SITE):
         raise ValueError(f"--against {names[0]} needs --site")
@@ -62,8 +62,8 @@ def _compare(
     ]
     took_s = _play(recording, [each for each in (rules, old) if each is not None], heard, plan)
     if names == (JOURNAL,) and plan is not None:
-        folder = state or plan.site.gateway.state
-        heard.append(sets.journalled(folder / "journal.db", recording.head, recording.end_s, _own(plan)))
+        journal = plan.site.gateway.state / "journal.db"
+        heard.append(sets.journalled(journal, recording.head, recording.end_s, _own(plan)))
     tolerance_s = _JOURNAL_TOLERANCE_S if names == (JOURNAL,) else 0.001
     before = heard[1] if len(heard) > 1 else None
     lacking = sets.not_judged(rules, recording.head)

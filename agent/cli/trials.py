@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from agent.cli.asking import AsJson, Socket, Who, name_of, telling
+from agent.cli.printing import lines, tell
 from agent.client import Client
 
 _PROOF_LIMIT_S = 300.0
@@ -52,10 +52,11 @@ def proof_test(
         wanted = None if camera == "all" else camera
         client = Client(socket, timeout_s=_PROOF_LIMIT_S)
         proofs = client.post("proof-test", operator=name_of(operator), via="cli", camera=wanted)["proofs"]
-    if as_json:
-        print(json.dumps(proofs, indent=1, ensure_ascii=False))
-    for proof in () if as_json else proofs:
-        legs = ", ".join(f"{name} {value:g} ms" for name, value in proof["legs_ms"].items())
-        print(f"{proof['camera']}: {'passed' if proof['passed'] else 'FAILED: ' + proof['reason']} ({legs})")
+    tell(proofs, as_json, lambda proofs: lines(map(_proved, proofs)))
     if not all(proof["passed"] for proof in proofs):
         raise typer.Exit(1)
+
+
+def _proved(proof: dict[str, Any]) -> str:
+    legs = ", ".join(f"{name} {value:g} ms" for name, value in proof["legs_ms"].items())
+    return f"{proof['camera']}: {'passed' if proof['passed'] else 'FAILED: ' + proof['reason']} ({legs})"

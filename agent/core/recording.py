@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 import zlib
 from array import array
@@ -73,6 +74,13 @@ class Writer:
         while len(self._rows) >= ROWS or (self._rows and self._rows[-1].received_s - self._flushed_s > LONGEST_WAIT_S):
             rows, self._rows = self._rows[:ROWS], self._rows[ROWS:]  # if it fails, they are not written twice
             self._flush(rows)
+
+    def sync(self) -> None:
+        """Write what is left, and wait until all is on the disk."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._flush(rows)
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Write what is left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,14 +27,6 @@ from agent.reports import operator_event
 log = structlog.get_logger(__name__)
 
 TIDY_EVERY_S = 30.0
-_NO_PICTURE = frozenset(
-    (
-        *("camera_ok", "fps", "fps_asked", "fps_granted", "sparse", "online", "proof_failed"),
-        *("received", "replaced", "inferred", "gated", "skipped"),
-        *("black", "covered", "blurred", "frozen", "moved", "dark", "slow"),
-    )
-)
-"""Points of a camera that tell of the camera, not of what it sees."""
 _EXPECTED = ("snapshot", "annotated", "clip")
 _TRANSITION = "anshao.alarm.transition.v1"
 _LOOK_BACK = 100
@@ -54,10 +46,12 @@ class Evidence:
         definitions: Callable[[], Mapping[str, AlarmDefinition]],
         journal: Journal,
         clock: Clock,
+        health: Collection[str],
     ) -> None:
+        """``health`` names the points of a camera that tell of the camera, not of what it sees."""
         self._shelf = Shelf(store, options, journal, clock)
         self._options, self._witnesses, self._definitions = options, witnesses, definitions
-        self._journal, self._clock = journal, clock
+        self._journal, self._clock, self._health = journal, clock, health
         self._raised: deque[dict[str, Any]] = deque()
         self._asked: deque[tuple[Order, str]] = deque()
         self._wake = asyncio.Event()
@@ -179,7 +173,7 @@ class Evidence:
     def _orders(self, event: dict[str, Any]) -> list[Order]:
         data = event["data"]
         definition = self._definitions().get(data["alarm_id"])
-        cameras = wanted(definition, self._witnesses) if definition is not None else []
+        cameras = wanted(definition, self._witnesses, self._health) if definition is not None else []
         when = (event["zone"], event["monons"] / 1e9, event["time"], event["bootid"])
         return [
             Order(f"{event['id']}.{camera}", data["alarm_id"], data["occurrence_id"], camera, data["priority"], *when)
@@ -269,10 +263,13 @@ class Evidence:
         await self._shelf.close(order)
 
 
-def wanted(definition: AlarmDefinition, cameras: Mapping[str, object]) -> list[str]:
-    """Return the cameras whose pictures decide on an alarm, and those that its rule names."""
+def wanted(definition: AlarmDefinition, cameras: Mapping[str, object], health: Collection[str]) -> list[str]:
+    """Return the cameras whose pictures decide on an alarm, and those that its rule names.
+
+    A point of ``health`` tells of the camera: no picture says more.
+    """
     parts = [point.split(".") for point in definition.inputs]
-    deciding = {device for device, *_, fact in parts if device in cameras and fact not in _NO_PICTURE}
+    deciding = {device for device, *_, fact in parts if device in cameras and fact not in health}
     return sorted(deciding | {camera for camera in definition.evidence if camera in cameras})
 
 

@@ -239,6 +239,7 @@ class ModelChange(TypedDict):
     operator: Person
     comparison: NotRequired[dict[str, object]]
     engine: NotRequired[str]
+    older_than: NotRequired[str]
 
 
 class EvidenceData(ItemRow):

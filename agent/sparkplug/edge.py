@@ -14,14 +14,16 @@ import structlog
 from agent.backoff import delays
 from agent.core.model import EventDraft, Instant, Lane
 from agent.core.ports import Clock
+from agent.links import tls
+from agent.links.arrivals import LinkLost
 from agent.sparkplug.bdseq import Connections
 from agent.sparkplug.commands import Commands, rebirths
-from agent.sparkplug.link import Heard, Link, LinkLost
+from agent.sparkplug.kept import Kept
+from agent.sparkplug.link import Heard, Link
 from agent.sparkplug.node import Node
 from agent.sparkplug.options import SparkplugOptions
+from agent.sparkplug.scout import Scout
 from agent.sparkplug.session import Host, Message, Names
-from agent.uplink import tls
-from agent.uplink.options import is_encrypted
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,10 @@ LOSS_EVERY_S = 3600.0
 
 class HostOffline(Exception):  # noqa: N818 - a state
     """The primary host is not there; another broker may have it."""
+
+
+class Preferred(Exception):  # noqa: N818 - a state
+    """A better broker is there; its address is all that it says."""
 
 
 @dataclass(frozen=True)
@@ -67,31 +73,49 @@ class Edge:
         node: Node,
         commands: Commands,
         connections: Connections,
+        kept: Kept,
         record: Callable[[EventDraft], None],
         clock: Clock,
     ) -> None:
         self.status = EdgeStatus(False, clock.now().utc)
         self.commands = commands
         self._options, self._names, self._node, self._connections = options, names, node, connections
-        self._record, self._clock = record, clock
+        self._kept, self._record, self._clock = kept, record, clock
         self._client_id = options.client_id or f"anshao-{names.node}-sparkplug"
+        self._scout = Scout(options.brokers, options.prefer_again, options.patience)
+        self._better = ""
+        """The broker to try next, because it is there and preferred."""
         self._rebirth = False
         self._born_s = self._began_s = inf
         self._looked_s = self._told_loss_s = clock.now().mono_s
 
     async def run(self) -> None:
         """Connect and tell until cancelled."""
-        waits = delays(0.5, LONGEST_WAIT_S)
+        waits, brokers, place = delays(0.5, LONGEST_WAIT_S), self._options.brokers, 0
         try:
+            await self._recall()
             await self._rest(START_S)
             while True:
-                for broker in self._options.brokers:
-                    if await self._try(broker) > STEADY_AFTER_S:
-                        waits = delays(0.5, LONGEST_WAIT_S)
-                await self._rest(next(waits))
+                self._better = ""
+                if await self._try(brokers[place]) > STEADY_AFTER_S:
+                    self._scout.found_good(brokers[place])
+                    waits = delays(0.5, LONGEST_WAIT_S)
+                place = brokers.index(self._better) if self._better else (place + 1) % len(brokers)
+                if not place and not self._better:
+                    await self._rest(next(waits))
         finally:
-            self._node.history.give_up()
+            self._node.lost(self._now())  # what came since the last look is kept, too
+            if not await self._kept.end(self._node.history, self._now()):
+                self._node.history.give_up()
             self._tell_loss("the agent stops")
+
+    async def _recall(self) -> None:
+        samples, damaged = await self._kept.load(self._now())
+        self._node.recall(samples)
+        if damaged:
+            reason = f"what was kept before the restart is damaged in {damaged} place(s): as many changes, or more"
+            data = {"scope": "sparkplug", "count": damaged, "reason": reason}
+            self._record(EventDraft("loss", Lane.STATE, "sparkplug", data, self._now()))
 
     async def _rest(self, seconds: float) -> None:
         until_s = self._now().mono_s + seconds
@@ -106,6 +130,7 @@ class Edge:
         while self._node.is_behind:
             await asyncio.sleep(0)
             list(self._node.look(now))
+        await self._kept.look(self._node.history, now)
         self.status = replace(self.status, kept=self._node.history.count)
         if now.mono_s - self._told_loss_s > LOSS_EVERY_S:
             self._tell_loss("nobody could be told")
@@ -114,7 +139,7 @@ class Edge:
         """Use one broker for as long as it lasts; tell for how many seconds the node was born there."""
         number = await asyncio.to_thread(self._connections.next)
         try:
-            papers = await asyncio.to_thread(self._papers, broker)
+            papers = await asyncio.to_thread(tls.papers, self._options, broker, self._now().utc)
             link = Link(broker, self._options, self._client_id, self._node.connects(self._names, number), papers)
         except (OSError, ValueError) as error:  # a password or certificate that cannot be read
             self._offline(broker, str(error))
@@ -123,12 +148,15 @@ class Edge:
         try:
             await link.open(self._topics())
             await self._wait_for_host(link, host := Host(self._options.primary_host))
-            await self._tell(link, host)
+            await self._serve(link, host)
         except LinkLost as error:
             is_lost = True
             self._offline(broker, str(error))
         except HostOffline as error:
             self._offline(broker, str(error))
+        except Preferred as better:
+            self._better = str(better)
+            self._offline(broker, f"{better} is there, and preferred")
         except asyncio.CancelledError:
             is_stop = True
             self._tell_the_last(link)
@@ -140,12 +168,6 @@ class Edge:
                 self._connections.used(number)
             await self._leave(link, is_lost, is_stop)
         return lived_s
-
-    def _papers(self, broker: str) -> tls.Papers:
-        """Read what the connection needs; it may wait for a disk. Raises OSError, ValueError: which file is wrong."""
-        options = self._options
-        context = tls.context(options, self._now().utc) if is_encrypted(broker) else None
-        return tls.Papers(context, options.password.read() if options.username and options.password else None)
 
     def _tell_the_last(self, link: Link) -> None:
         if self._node.is_born and link.unsent < MOST_UNSENT:
@@ -183,8 +205,16 @@ class Edge:
                 host.hears(heard.topic, heard.body)
             await self._look_back()
 
-    async def _tell(self, link: Link, host: Host) -> None:
-        """Tell births, then changes, for as long as it lasts. Raises HostOffline, LinkLost."""
+    async def _serve(self, link: Link, host: Host) -> None:
+        """Tell for as long as it lasts. Raises HostOffline, LinkLost, Preferred."""
+        scout = asyncio.create_task(self._scout.look_out(link.broker), name="sparkplug scout")
+        try:
+            await self._tell(link, host, scout)
+        finally:
+            scout.cancel()
+
+    async def _tell(self, link: Link, host: Host, scout: asyncio.Task[str]) -> None:
+        """Tell births, then changes."""
         self._rebirth, self._born_s, self._began_s = True, -inf, self._now().mono_s
         while True:
             now = self._now()
@@ -195,10 +225,13 @@ class Edge:
             if not self.status.online:
                 self._online(link.broker)
             self.status = replace(self.status, sent=self.status.sent + count, kept=self._node.history.count)
+            await self._kept.look(self._node.history, now)
             for heard in await link.heard(0.0 if count and self._node.is_behind else TICK_S):
                 self._hears(heard, host)
             if not host.is_online:
                 raise HostOffline(f"{link.broker}: the primary host {host.id} is offline")
+            if scout.done():
+                raise Preferred(scout.result())
             if link.missed:
                 self.commands.refuse("gateway", {"messages": link.missed}, "more came at once than can be looked at")
                 link.missed = 0

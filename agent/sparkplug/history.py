@@ -30,11 +30,16 @@ class History:
         self._dropped: Dropped | None = None
         self.limit = limit
         self._kept: dict[str, deque[Sample]] = {}
+        self._fresh: deque[Sample] = deque(maxlen=limit)
+        """What is new since the last ``take_fresh``, also if it is told meanwhile."""
 
     def add(self, device: str, sample: Sample) -> None:
         """Keep a sample; with a limit of 0 nothing is kept, and nothing is missed."""
-        if not self.limit:
-            return
+        if self.limit:
+            self._fresh.append(sample)
+            self._keep(device, sample)
+
+    def _keep(self, device: str, sample: Sample) -> None:
         self._kept.setdefault(device, deque()).append(sample)
         self.count += 1
         if self.count > self.limit:
@@ -57,10 +62,13 @@ class History:
 
     def put_back(self, device: str, samples: Iterable[Sample]) -> None:
         """Keep samples that were sent and that may not have arrived, each where its time puts it."""
-        newer = self._kept.pop(device, deque())
+        if not self.limit:
+            return
+        newer, samples = self._kept.pop(device, deque()), list(samples)
         self.count -= len(newer)
+        self._fresh.extend(samples)
         for sample in sorted([*samples, *newer], key=lambda each: each.received_s):
-            self.add(device, sample)
+            self._keep(device, sample)
 
     def take(self, devices: Collection[str], most: int) -> dict[str, list[Sample]]:
         """Return up to ``most`` of the oldest samples of these devices, and forget them."""
@@ -73,6 +81,16 @@ class History:
             if not kept:
                 del self._kept[device]
         return {device: samples for device, samples in found.items() if samples}
+
+    def take_fresh(self) -> list[Sample]:
+        """Return what was kept since the last call."""
+        found = list(self._fresh)
+        self._fresh.clear()
+        return found
+
+    def whole(self) -> list[Sample]:
+        """Return all that is kept; of a device in order."""
+        return [sample for kept in self._kept.values() for sample in kept]
 
     def give_up(self) -> None:
         """Count all that is kept as dropped: nobody will be told any more."""

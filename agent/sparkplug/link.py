@@ -1,6 +1,6 @@
 """One MQTT connection of an edge node: its death as will, nothing left over from a session before.
 
-As in ``agent.uplink.link``: a fresh client for each connection, and paho's callbacks only hand over.
+paho's callbacks come in the event loop, and only note what they are told; see ``agent.links.driven``.
 """
 
 from __future__ import annotations
@@ -11,26 +11,21 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from agent.links import tls
+from agent.links.arrivals import Arrivals, LinkLost
+from agent.links.mqtt import Connection, Will, new_client
 from agent.sparkplug.options import SparkplugOptions
 from agent.sparkplug.session import Message
-from agent.uplink import tls
-from agent.uplink.options import host_and_port, is_encrypted
 
-CONNECT_LIMIT_S = 10.0
 FAREWELL_LIMIT_S = 1.0
 MOST_HEARD = 1000
 """Messages that wait to be looked at; beyond it new ones are left out, and counted."""
 LONGEST_BODY = 1 << 16
 """In bytes; a command is far shorter."""
-
-
-class LinkLost(Exception):  # noqa: N818 - a state, like NotConnected
-    """The broker is gone; the session is over."""
 
 
 class Heard(NamedTuple):
@@ -44,60 +39,50 @@ class Heard(NamedTuple):
 class Link:
     """A connection to one broker. Not used again once it is lost.
 
-    ``has_asked`` tells that a CONNECT may have been sent. ``missed`` counts messages that were left out.
+    ``missed`` counts messages that were left out.
     """
 
     def __init__(
         self, broker: str, options: SparkplugOptions, client_id: str, will: Message, papers: tls.Papers
     ) -> None:
         self.broker = broker
-        self.has_asked = False
         self.missed = 0
         self.unsent = 0
         """Messages that were handed over and are not on the wire yet."""
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._heard: asyncio.Queue[Heard | None] = asyncio.Queue()
-        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._heard: Arrivals[Heard] = Arrivals(broker)
+        self._is_open = False
         self._waits: dict[int, asyncio.Future[None]] = {}
-        self._lost = ""
         self._client = self._make_client(client_id, will, papers)
+        self._connection = Connection(broker, options, self._client, self._set_lost)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a CONNECT may have been sent."""
+        return self._connection.has_asked
 
     async def open(self, topics: Sequence[str]) -> None:
         """Connect, and subscribe with QoS 1. Raises LinkLost with the reason."""
-        host, port = host_and_port(self.broker)
-        try:
-            async with asyncio.timeout(CONNECT_LIMIT_S):
-                await asyncio.to_thread(self._connect, host, port)
-                self._client.loop_start()
-                await self._connected
-                _, mid = self._client.subscribe([(topic, 1) for topic in topics])
-                await self._answer(mid)
-        except TimeoutError:
-            raise LinkLost(f"{self.broker}: no answer for {CONNECT_LIMIT_S:g} s") from None
-        except (OSError, ValueError) as error:
-            reason = tls.in_words(error) if is_encrypted(self.broker) else str(error)
-            raise LinkLost(f"{self.broker}: {reason}") from error
+        properties = None
+        if self._options.version == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        async with self._connection.opening(properties):
+            self._is_open = True
+            _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+            await self._answer(mid)
 
     def publish(self, message: Message) -> None:
         """Send one message, with QoS 0. Raises LinkLost."""
+        self.unsent += 1
         info = self._client.publish(message.topic, message.body)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             raise LinkLost(f"{self.broker}: {mqtt.error_string(info.rc)}")
-        self.unsent += 1
 
     async def heard(self, limit_s: float) -> list[Heard]:
         """Wait up to ``limit_s`` for messages; return all there are. Raises LinkLost."""
-        try:
-            async with asyncio.timeout(limit_s):
-                found = [await self._heard.get()]
-        except TimeoutError:
-            return []
-        while not self._heard.empty():
-            found.append(self._heard.get_nowait())
-        if None in found:
-            raise LinkLost(f"{self.broker}: {self._lost}")
-        return [each for each in found if each is not None]
+        return await self._heard.take(limit_s)
 
     async def close(self, death: Message | None) -> bool:
         """End the connection, with a death first if there is one, and in MQTT 5 with the will as well.
@@ -105,93 +90,42 @@ class Link:
         Tell whether the broker has confirmed the death.
         """
         is_confirmed = False
-        if death is not None and self._connected.done() and not self._lost:
+        if death is not None and self._is_open and not self._heard.reason:
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(FAREWELL_LIMIT_S):
                     await self._answer(self._client.publish(death.topic, death.body, qos=1).mid)
                     is_confirmed = True
-        if self._options.version == 5:
-            self._client.disconnect(reasoncode=ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
-        else:
-            self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        is_5 = self._options.version == 5
+        self._connection.close(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message") if is_5 else None)
         return is_confirmed
-
-    def _connect(self, host: str, port: int) -> None:
-        keepalive = int(self._options.keepalive)
-        if self._options.version != 5:
-            self._client.connect(host, port, keepalive=keepalive)
-        else:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = 0
-            self._client.connect(host, port, keepalive=keepalive, clean_start=True, properties=properties)
-        self.has_asked = True
 
     async def _answer(self, mid: int | None) -> None:
         """Wait for the broker's answer. Raises OSError when it refuses or is lost."""
-        if mid is None or self._lost:
-            raise ConnectionError(self._lost or "not connected")
+        if mid is None or self._heard.reason:
+            raise ConnectionError(self._heard.reason or "not connected")
         self._waits[mid] = wait = self._loop.create_future()
         await wait
 
     def _make_client(self, client_id: str, will: Message, papers: tls.Papers) -> mqtt.Client:
-        is_5 = self._options.version == 5
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if is_5 else True,
-            protocol=mqtt.MQTTv5 if is_5 else mqtt.MQTTv311,
-            reconnect_on_failure=False,
+        options = self._options
+        client = new_client(
+            self.broker, options, client_id, papers, Will(will.topic, will.body, retain=False), options.version
         )
-        client.connect_timeout = CONNECT_LIMIT_S / 2
-        client.will_set(will.topic, will.body, qos=1, retain=False)
-        if self._options.username:
-            client.username_pw_set(self._options.username, papers.secret)
-        if papers.context is not None:
-            client.tls_set_context(papers.context)
-        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
-        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
-        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
+        client.on_message, client.on_publish = self._on_message, self._on_publish
+        client.on_subscribe = self._on_subscribe
         return client
 
-    def _hand_over(self, callback: Any, *args: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *args)
-
-    def _on_connect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_connected, code)
-
-    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
-        self._hand_over(self._set_lost, "connection failed")
-
-    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_lost, f"disconnected ({code})")
-
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._hand_over(self._take, Heard(message.topic, bytes(message.payload), message.retain))
-
-    def _on_subscribe(self, _client: mqtt.Client, _data: Any, mid: int, codes: list[ReasonCode], _props: Any) -> None:
-        refused = next((code for code in codes if code.is_failure), None)
-        self._hand_over(self._set_answered, mid, f"no subscription: {refused}" if refused is not None else "")
-
-    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _code: ReasonCode, _props: Any) -> None:
-        self._hand_over(self._set_published, mid)
-
-    def _take(self, heard: Heard) -> None:
-        if self._heard.qsize() < MOST_HEARD and len(heard.body) <= LONGEST_BODY:
-            self._heard.put_nowait(heard)
+        if self._heard.waiting < MOST_HEARD and len(message.payload) <= LONGEST_BODY:
+            self._heard.put(Heard(message.topic, bytes(message.payload), message.retain))
         else:
             self.missed += 1
 
-    def _set_connected(self, code: ReasonCode) -> None:
-        if self._connected.done():
-            return
-        if code.is_failure:
-            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}"))
-        else:
-            self._connected.set_result(None)
+    def _on_subscribe(self, _client: mqtt.Client, _data: Any, mid: int, codes: list[ReasonCode], _props: Any) -> None:
+        refused = next((code for code in codes if code.is_failure), None)
+        self._set_answered(mid, f"no subscription: {refused}" if refused is not None else "")
 
-    def _set_published(self, mid: int) -> None:
+    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _code: ReasonCode, _props: Any) -> None:
         self.unsent = max(0, self.unsent - 1)
         self._set_answered(mid, "")
 
@@ -205,8 +139,7 @@ class Link:
             wait.set_result(None)
 
     def _set_lost(self, reason: str) -> None:
-        self._lost = self._lost or reason
-        for wait in (self._connected, *self._waits.values()):
+        for wait in self._waits.values():
             if not wait.done():
                 wait.set_exception(ConnectionError(reason))
-        self._heard.put_nowait(None)
+        self._heard.lose(reason)

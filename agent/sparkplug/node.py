@@ -57,6 +57,15 @@ class Node:
         while len(self._waiting) > MOST_WAITING:
             self.history.drop(self._waiting.popleft())
 
+    def recall(self, samples: Sequence[Sample]) -> None:
+        """Take up what was kept before a restart; of a point that is no more nobody will be told."""
+        self.catalogue.outgrown(samples)
+        for sample in samples:
+            if sample.point in self.catalogue.entries:
+                self._keep(sample)
+            else:
+                self.history.drop(sample)
+
     def answer(self, point: str) -> None:
         """Tell the present value of a point at the next look, changed or not."""
         self._answers.add(point)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from agent.core.files import sync
-from agent.uplink.answers import OneWay
-from agent.uplink.link import Ack, LinkLost
+from agent.links.arrivals import LinkLost
+from agent.uplink.link import Ack
+from agent.uplink.one_way import OneWay
 from agent.uplink.options import FileOptions
 
 MB = 1_000_000

@@ -14,7 +14,8 @@ from agent.backoff import delays
 from agent.core.model import Lane
 from agent.core.ports import Clock
 from agent.journal import Journal, Row
-from agent.uplink.link import Ack, Link, LinkLost
+from agent.links.arrivals import LinkLost
+from agent.uplink.link import Ack, Link
 from agent.uplink.mapping import MappingOptions, Outgoing, messages
 
 log = structlog.get_logger(__name__)

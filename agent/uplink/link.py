@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class LinkLost(Exception):  # noqa: N818 - a state, like NotConnected
-    """The other end is gone; what was on its way must be sent again on a new connection."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ack:
     """The answer to one publish, as an MQTT 5 reason code: only 0 says that it arrived.

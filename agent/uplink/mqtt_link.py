@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.uplink import tls
-from agent.uplink.answers import Answers
-from agent.uplink.driven import Driven, packed
-from agent.uplink.link import Ack, LinkLost, Message
+from agent.links import tls
+from agent.links.arrivals import Arrivals, LinkLost
+from agent.links.driven import packed
+from agent.links.mqtt import Connection, Will, new_client
+from agent.uplink.link import Ack, Message
 from agent.uplink.mapping import MappingOptions, Outgoing, filled_status
-from agent.uplink.options import UplinkOptions, host_and_port, is_encrypted, web_path
+from agent.uplink.options import UplinkOptions
 
 log = structlog.get_logger(__name__)
 _MOST_HEARD = 10
@@ -79,32 +79,21 @@ class MqttLink:
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._topics = topics
-        self._answers = Answers(broker)
+        self._answers: Arrivals[Ack] = Arrivals(broker)
         self._waiting: deque[tuple[int, Outgoing, Properties | None]] = deque()
         self._unanswered: dict[int, int] = {}
         """By paho's number the one that we gave."""
         self._given = 0
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
-        self._connected: asyncio.Future[None] = self._loop.create_future()
-        self._log = ""
         self._client = self._make_client(client_id, papers)
-        self._driven = Driven(self._client)
+        self._connection = Connection(broker, options, self._client, self._answers.lose)
 
     async def open(self) -> None:
         """Connect. Raises LinkLost with the reason, in words."""
-        host, port = host_and_port(self.name)
-        try:
-            async with asyncio.timeout(self._options.patience):
-                await self._driven.connect(host, port, int(self._options.keepalive), _LIMITS)
-                await self._connected
-                if self._topics:
-                    self._client.subscribe([(each, 1) for each in self._topics])
-        except TimeoutError:
-            raise LinkLost(f"{self.name}: no answer for {self._options.patience:g} s") from None
-        except (OSError, ValueError) as error:
-            cause = OSError(self._log) if self._log else error
-            reason = tls.in_words(cause) if is_encrypted(self.name) else str(cause)
-            raise LinkLost(f"{self.name}: {reason}") from error
+        async with self._connection.opening(_LIMITS) as granted:
+            self.receive_maximum = getattr(granted, "ReceiveMaximum", self.receive_maximum)
+            if self._topics:
+                self._client.subscribe([(each, 1) for each in self._topics])
 
     def announce(self) -> None:
         """Say online."""
@@ -143,34 +132,16 @@ class MqttLink:
         if farewell:
             self._client.publish(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
             await asyncio.sleep(0.1)
-        self._driven.close()
+        self._connection.close()
 
     def _make_client(self, client_id: str, papers: tls.Papers) -> mqtt.Client:
-        path = web_path(self.name)
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=mqtt.MQTTv5,
-            transport="tcp" if path is None else "websockets",
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        if path is not None:
-            client.ws_set_options(path)
-        client.connect_timeout = self._options.patience / 2
+        sign = self._sign
+        will = Will(sign.topic, sign.offline, sign.retain)
+        client = new_client(self.name, self._options, client_id, papers, will, manual_ack=True)
         client.max_queued_messages_set(0)
         client.max_inflight_messages_set(1000)
-        client.will_set(self._sign.topic, self._sign.offline, qos=1, retain=self._sign.retain)
-        if self._options.username:
-            client.username_pw_set(self._options.username, papers.secret)
-        if papers.context is not None:
-            client.tls_set_context(papers.context)
-        client.on_connect, client.on_disconnect, client.on_log = self._on_connect, self._on_disconnect, self._on_log
-        client.on_publish, client.on_message, client.on_subscribe = (
-            self._on_publish,
-            self._on_message,
-            self._on_subscribe,
-        )
+        client.on_publish, client.on_message = self._on_publish, self._on_message
+        client.on_subscribe = self._on_subscribe
         return client
 
     def _send(self, message: Outgoing, properties: Properties | None = None) -> int:
@@ -195,21 +166,6 @@ class MqttLink:
         except LinkLost as error:
             self._answers.lose(str(error))
 
-    def _on_connect(
-        self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
-    ) -> None:
-        client.on_log = None  # paho would put every message into words for it
-        maximum = getattr(properties, "ReceiveMaximum", None)
-        self._set_connected(code, maximum)
-
-    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        self._set_lost(self._log or f"disconnected ({code})")
-
-    def _on_log(self, _client: mqtt.Client, _data: Any, level: int, text: str) -> None:
-        """What the other side has against our certificate comes behind the handshake, and stands in the log only."""
-        if level == mqtt.MQTT_LOG_ERR and text.startswith("failed to") and not self._log:
-            self._log = text
-
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, code: ReasonCode, _props: Any) -> None:
         number = self._unanswered.pop(mid, None)
         if number is not None:
@@ -232,17 +188,3 @@ class MqttLink:
         """One with QoS 0, which the broker does not hold back, is lost while too many wait."""
         if message.qos or self._heard.qsize() < _MOST_HEARD:
             self._heard.put_nowait(message)
-
-    def _set_connected(self, code: ReasonCode, maximum: int | None) -> None:
-        if self._connected.done():
-            return
-        if code.is_failure:
-            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}"))
-        else:
-            self.receive_maximum = maximum or self.receive_maximum
-            self._connected.set_result(None)
-
-    def _set_lost(self, reason: str) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(ConnectionError(reason))
-        self._answers.lose(reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,28 +11,9 @@ from agent.commands.options import CommandOptions
 from agent.core.durations import Duration
 from agent.core.options import Options
 from agent.core.secrets import File, Secret
+from agent.links.address import Broker
+from agent.links.options import LinkOptions
 from agent.uplink.mapping import MappingOptions, load, preset
-
-_BROKER = re.compile(r"(?:mqtts?|(wss?))://(?:[^/\s:@\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(\d+))?(/\S*)?")
-_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
-_ENCRYPTED = ("mqtts", "wss", "https")
-_SECURE = "write mqtts://, wss:// or https://"
-
-
-def broker(value: str) -> str:
-    """Return where a broker is, as written. Raises ValueError: what is wrong with it."""
-    match = _BROKER.fullmatch(value)
-    if match is None:
-        form = "write mqtt://HOST:PORT, or mqtts://HOST:PORT with TLS; over WebSocket ws:// or wss://HOST:PORT/PATH"
-        if "@" in value:  # what stands before it may be a password: do not repeat it
-            raise ValueError(f"no user name or password here: they go under 'username' and 'password'; {form}")
-        raise ValueError(f"{value!r} is not a broker; {form}")
-    web, port, path = match.groups()
-    if port and not 0 < int(port) < 65536:
-        raise ValueError(f"{value!r}: a port is a number from 1 to 65535")
-    if path and path != "/" and not web:
-        raise ValueError(f"{value!r}: only ws:// and wss:// have a path; leave {path!r} out")
-    return value.rstrip("/")
 
 
 def _topic(value: str) -> str:
@@ -70,38 +50,14 @@ class FileOptions(Options):
     delete_after: Duration | None = Field(default=None, gt=0, description="closed files that are older; None: never")
 
 
-class CertificateOptions(Options):
-    """What a connection with TLS is given, of the uplink and of Sparkplug alike; ``agent.uplink.tls`` reads it."""
-
-    ca_file: File | None = Field(default=None, description="who signed the brokers' certificates; None: the system's")
-    certificate: File | None = Field(default=None, description="our own, in PEM, for brokers that ask for one")
-    key: File | None = Field(default=None, description="of our certificate; nobody else may read it")
-
-    @model_validator(mode="after")
-    def _belong_together(self) -> Self:
-        if (self.certificate is None) is not (self.key is None):
-            raise ValueError("'certificate' and 'key' belong together; give both or none")
-        return self
-
-
-class UplinkOptions(CertificateOptions):
+class UplinkOptions(LinkOptions):
     """Where events go: to one of several brokers in order of preference, or to a webhook, or into files."""
 
-    brokers: tuple[Annotated[str, AfterValidator(broker)], ...] = Field(
-        default=(), min_length=1, description="in order of preference"
-    )
+    brokers: tuple[Broker, ...] = Field(default=(), min_length=1, description="in order of preference")
     webhook: WebhookOptions | None = Field(default=None, description="for a site without MQTT: HTTP")
     file: FileOptions | None = Field(default=None, description="for a site without a network: JSON Lines")
-    client_id: str = ""
     topic: Annotated[str, AfterValidator(_topic)] = "plant/{site}/{gateway}"
-    username: str = ""
-    password: Secret | None = None
     password_file: File | None = Field(default=None, description="the older way to write password: {file: …}")
-    keepalive: Duration = Field(default=10.0, ge=1, le=65535)
-    patience: Duration = Field(default=10.0, ge=1, le=60, description="how long a broker may take to take us in")
-    prefer_again: Duration = Field(
-        default=60.0, ge=1, description="on another broker than the first, a better one is tried that often"
-    )
     window: int = Field(default=10, ge=1, le=100, description="most events on their way at once")
     replay_rate: int = Field(default=200, ge=1, description="backlog events a second; alarms are not held back")
     preset: Literal["homeassistant", "thingsboard"] | None = Field(
@@ -124,9 +80,16 @@ class UplinkOptions(CertificateOptions):
             raise ValueError("'preset' and 'mapping' say what goes to a broker; leave them out, or give 'brokers'")
         if not self.brokers and (self.watermark or self.commands):
             raise ValueError("'watermark' and 'commands' come from a broker; leave them out, or give 'brokers'")
-        if (self.certificate or self.ca_file) and not any(map(is_encrypted, self.ends)):
-            raise ValueError(f"{self.ends[0]} is not encrypted, so certificates are of no use; {_SECURE}")
+        self.require_use_of_certificates(self.ends)
         return self
+
+    def secret(self) -> str | None:
+        """Return the token of the webhook, or the password at the brokers. Raises ValueError, OSError."""
+        if self.webhook is not None:
+            return self.webhook.token.read() if self.webhook.token is not None else None
+        if self.password is None and self.password_file is not None:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        return super().secret()
 
     def words(self) -> MappingOptions | None:
         """Return the mapping of events; None: they go as they are. Raises ConfigError: what is wrong with the file."""
@@ -140,20 +103,3 @@ class UplinkOptions(CertificateOptions):
         if self.webhook is not None:
             return (self.webhook.url,)
         return self.brokers or ((str(self.file.folder),) if self.file is not None else ())
-
-
-def is_encrypted(broker: str) -> bool:
-    """Tell whether a broker or webhook is spoken to with TLS."""
-    return urlsplit(broker).scheme in _ENCRYPTED
-
-
-def host_and_port(broker: str) -> tuple[str, int]:
-    """Return where a broker listens; the port defaults to 1883, with TLS to 8883, over WebSocket to 80 and 443."""
-    parts = urlsplit(broker)
-    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
-
-
-def web_path(broker: str) -> str | None:
-    """Return the path of a broker that is spoken to over WebSocket; None for one over TCP."""
-    parts = urlsplit(broker)
-    return (parts.path or "/mqtt") if parts.scheme in ("ws", "wss") else None

@@ -17,10 +17,11 @@ from agent.commands import Desk
 from agent.core.model import Value
 from agent.core.ports import Clock
 from agent.journal import Identity, Journal
-from agent.uplink import tls
+from agent.links import tls
+from agent.links.arrivals import LinkLost
 from agent.uplink.file_link import FileLink
 from agent.uplink.flight import Attach, Flight
-from agent.uplink.link import Link, LinkLost, Message
+from agent.uplink.link import Link, Message
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
 from agent.uplink.status import UplinkStatus

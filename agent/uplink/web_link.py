@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from agent.uplink import tls
-from agent.uplink.answers import OneWay
-from agent.uplink.link import Ack, LinkLost
+from agent.links import tls
+from agent.links.arrivals import LinkLost
+from agent.uplink.link import Ack
+from agent.uplink.one_way import OneWay
 from agent.uplink.options import WebhookOptions
 
 _SPOILT = frozenset((400, 413, 414, 415, 422))

@@ -199,7 +199,7 @@ def test_a_model_in_shadow_is_begun_told_of_and_ended(view: FakeView) -> None:
     code, text = anshao("models", "shadow", "--camera", "gate")
     assert code == 1 and "no second model looked through gate yet" in text
     code, text = anshao("models", "shadow", "bad", "--camera", "gate")
-    assert code == 1 and "rejected: it is bad" in text
+    assert code == 1 and "rejected, nothing was changed: it is bad" in text
     code, text = anshao("models", "shadow", "ppe/1.0.1", "--camera", "gate", "--for", "10min")
     assert code == 0 and "ppe/1.0.1 looks through gate for 600 s" in text
     assert "shadow     ppe/1.0.1, 600 s more, 93.3 % of 60 pictures alike" in anshao("models", "status")[1]
@@ -231,6 +231,8 @@ def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
     assert code == 0 and "gate runs ppe/1.0.1 (activated)" in text
     code, text = anshao("models", "activate", "bad", "--camera", "gate")
     assert code == 1 and "rejected, nothing was changed: it is bad" in text
+    assert anshao("models", "activate", "old", "--camera", "gate", "--older")[0] == 1
+    assert anshao("models", "activate", "old", "--camera", "gate", "--older", "--note", "why")[0] == 0
     assert anshao("models", "activate", "ppe/1.0.1", "--camera", "gatee")[0] == 1
     code, text = anshao("models", "rollback", "--camera", "gate")
     assert code == 0 and "gate runs the model of site.yaml (rolled-back)" in text

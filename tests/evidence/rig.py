@@ -18,6 +18,7 @@ from agent.core.ports import EvidenceFile
 from agent.evidence import Evidence, EvidenceOptions
 from agent.evidence.store import EvidenceStore
 from agent.journal import Identity, Journal
+from models.options import HEALTH
 
 WHO = Identity("gw", "works", "hall", "0.1")
 KINDS = {"snapshot": "jpg", "annotated": "jpg", "original": "jpg", "original-clip": "mp4", "clip": "mp4"}
@@ -56,7 +57,7 @@ class Rig:
         )
         store, settings = EvidenceStore(self.folder), EvidenceOptions(free_mb=0, **options)
         cameras = {"gate": camera or FakeCamera()}
-        self.evidence = Evidence(store, settings, cameras, lambda: self.definitions, self.journal, self.clock)
+        self.evidence = Evidence(store, settings, cameras, lambda: self.definitions, self.journal, self.clock, HEALTH)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

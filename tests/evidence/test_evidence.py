@@ -16,12 +16,10 @@ from hypothesis import strategies as st
 from agent.core.errors import NotAllowed
 from agent.core.model import Operator
 from agent.evidence.events import CHUNK_BYTES
-from agent.evidence.evidence import _NO_PICTURE
 from agent.evidence.item import Item, Order
 from agent.evidence.options import EvidenceOptions
 from agent.evidence.quota import MB, doomed
 from agent.journal.envelope import chain, encode
-from models.options import HEALTH
 from tests.evidence.rig import KINDS, FakeCamera, Rig
 from tests.fakes import until
 
@@ -88,10 +86,6 @@ async def test_only_what_a_camera_saw_has_evidence_and_what_a_rule_names(tmp_pat
             rig.raise_alarm(alarm)
         await rig.closed()
         assert {event["subject"] for event in await rig.events("evidence")} == {"asked"}
-
-
-def test_what_a_camera_tells_of_itself_brings_no_pictures() -> None:
-    assert set(HEALTH) <= _NO_PICTURE
 
 
 async def test_a_clip_goes_in_parts_and_only_when_it_is_asked_for(tmp_path: Path) -> None:

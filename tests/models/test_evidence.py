@@ -65,7 +65,7 @@ async def test_an_alarm_leaves_pictures_and_a_clip_without_faces(tmp_path: Path)
     for kind, file in files.items():
         content = (tmp_path / file.name).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest(), file.reason) == (file.octets, file.sha256, "")
-        assert file.blurred is not kind.startswith("original") and file.model.startswith("model:ppe/1.0.0@sha256:")
+        assert file.blurred is not kind.startswith("original") and file.model.startswith("model:ppe/1.1.0@sha256:")
     snapshot, original = load(tmp_path / "snapshot.jpg"), load(tmp_path / "original.jpg")
     assert snapshot.shape == original.shape and snapshot.shape[1] == 640
     assert files["snapshot"].octets <= 200_000

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent.config import load_site
 from agent.core.document import Document
+from models import CAMERA
 from models.options import BUNDLED, CameraOptions
 from models.redaction import redact
 
@@ -141,3 +143,13 @@ def test_the_sample_in_the_readme_is_right(tmp_path: Path) -> None:
     options, faults = Document(str(tmp_path / "site.yaml"), text).read(CameraOptions, ("gate",))
     assert not faults and options is not None and list(options.zones) == ["walkway", "desk"]
     assert list(options.lines) == ["door"] and options.lines["door"].counts == "left_to_right"
+
+
+def test_one_folder_holds_all_that_is_kept_whether_the_site_or_the_command_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text('gateway: {id: g, site: s, state: own}\ncameras: {gate: {source: "usb:0"}}\n', encoding="utf-8")
+    for named, folder in ((None, tmp_path / "own"), (tmp_path / "other", tmp_path / "other")):
+        site = load_site(path, {}, CAMERA, state=named)
+        camera = site.cameras["gate"].options
+        assert isinstance(camera, CameraOptions)
+        assert site.gateway.state == folder and camera.state == folder / "cameras"

@@ -63,7 +63,7 @@ def test_what_is_kept_must_be_trusted_too_and_what_is_shipped_is(
     before.keep(before.stage(bundle(tmp_path / "new")))
     before.keep(before.stage(shutil.copytree(BUNDLED / "ppe", tmp_path / "ppe")))
     store = ModelStore(folder, Signers({"works": public}))
-    assert store.sound(Choice(("ppe/1.0.0", "ppe/1.0.1"))) == ["ppe/1.0.0"]
+    assert store.sound(Choice(("ppe/1.1.0", "ppe/1.0.1"))) == ["ppe/1.1.0"]
     store.keep(store.stage(signed(tmp_path / "new", works)))  # signed later, otherwise the same
     assert store.sound(Choice(("ppe/1.0.1",))) == ["ppe/1.0.1"]
 

@@ -100,25 +100,25 @@ async def test_a_broker_that_is_away_or_refuses_stops_neither_the_agent_nor_its_
         assert value_of(agent, "gateway.sparkplug_online") is False
         status = agent.gateway.status()["sparkplug"]
         assert status is not None and status["state"] == "offline" and "refused" in status["reason"]
-    assert [loss["reason"] for loss in events(agent, "loss")] == ["the agent stops"]
+    assert events(agent, "loss") == [], "it is kept for the next start"
 
 
-async def test_a_broker_that_asks_for_our_certificate(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
-    cert, key = certificate
-    key.chmod(0o600)
-    folder, port = tmp_path / "broker", free_port()
-    folder.mkdir()
-    tls = (f"cafile {cert}", f"certfile {cert}", f"keyfile {key}", "require_certificate true")
-    server = mosquitto(folder, f"listener {port} 127.0.0.1", *tls)
-    server.start()
-    own = f"ca_file: {cert}, certificate: {cert}, key: {key}".replace(", ", "\n  ")
-    try:
-        with Host(server.port) as host:
-            async with running(tmp_path / "site", [f"mqtts://127.0.0.1:{port}"], own):
-                await until(lambda: len(host.heard("DBIRTH")) >= 2)
-            await until(lambda: host.heard("NDEATH"))
-    finally:
-        server.kill()
+async def test_what_nobody_could_be_told_before_a_restart_is_told_after_it(tmp_path: Path, broker: Server) -> None:
+    async with running(tmp_path / "site", [free_port()]) as agent:
+        assert agent.edge is not None
+        edge = agent.edge
+        await until(lambda: edge.status.reason)
+        says(agent, "pump.flow", 31.5, 32.5, None, 33.5)  # and it stops before anybody looked at them
+    with Host(broker.port) as host:
+        async with running(tmp_path / "site", [broker.port]) as again:
+            await until(lambda: again.edge is not None and again.edge.status.online and again.edge.status.kept == 0)
+            await until(lambda: any(metric.is_historical for metric in metrics(host, "DDATA", "pump")))
+            await until(lambda: not (tmp_path / "site" / "state" / "sparkplug.history").exists(), what="all is told")
+        told = [metric for metric in metrics(host, "DDATA", "pump") if metric.is_historical]
+    flow = [None if metric.is_null else metric.double_value for metric in told]
+    assert [value for value in flow if value is None or value > 30] == [31.5, 32.5, None, 33.5]
+    assert [metric.timestamp for metric in told] == sorted(metric.timestamp for metric in told)
+    assert events(again, "loss") == []
 
 
 async def test_a_key_that_everybody_can_read_is_not_used(tmp_path: Path, certificate: tuple[Path, Path]) -> None:

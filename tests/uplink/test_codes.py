@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.core.clock import SystemClock
+from agent.links.tls import papers
 from agent.uplink.options import UplinkOptions
-from agent.uplink.tls import papers
 from tests.fakes import until
 from tests.uplink.conftest import Gateway, until_empty
 from tests.uplink.fake_broker import FakeBroker

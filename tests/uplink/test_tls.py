@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from agent.core.clock import SystemClock
-from agent.uplink.link import LinkLost
+from agent.links.arrivals import LinkLost
+from agent.links.tls import context, end_of_ours, papers
 from agent.uplink.mqtt_link import MqttLink
 from agent.uplink.options import UplinkOptions
-from agent.uplink.tls import context, end_of_ours, papers
 from tests.drivers.test_mqtt_tls import await_listener
 from tests.fakes import until
 from tests.servers.certificates import Authority, Pair

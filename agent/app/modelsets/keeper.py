@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from agent.core.errors import ConfigError, NotConnected, Refused
 from agent.core.model import Operator
 from agent.core.ports import Clock, Recorder
 from agent.pipeline import Pipeline
-from models.bundle import Bundle
+from models.bundle import Bundle, load_bundle
 from models.engines import Chosen
 from models.options import HEALTH
 from models.vitals import Vitals
@@ -90,6 +91,12 @@ class ModelSets:
         for name, camera in self._cameras.items():
             self._choices[name] = choice = await self._start_with(name, camera, current.of(name))
             self._since[name] = choice.since or self._since[name]
+            await asyncio.to_thread(self._note, camera.bundle)
+
+    def _note(self, folder: Path) -> None:
+        with suppress(ConfigError, OSError):  # its camera tells why it cannot be loaded
+            manifest = load_bundle(folder).manifest
+            self._store.newest.note(manifest.name, manifest.version)
 
     async def _start_with(self, name: str, camera: Swappable, choice: Choice) -> Choice:
         """Return the part of the choice that may still run, its last one in use."""
@@ -143,13 +150,19 @@ class ModelSets:
             "last": self._tell.last.get(name),
         }
 
-    async def activate(self, camera: str, model: str, operator: Operator, force: bool = False) -> Outcome:
-        """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError."""
+    async def activate(
+        self, camera: str, model: str, operator: Operator, force: bool = False, older: bool = False
+    ) -> Outcome:
+        """Let a camera go on with a bundle: the key of one that is kept, or a folder. Raises KeyError.
+
+        ``force`` is to do it while an alarm looks at the camera; ``older`` takes one that is older than what has
+        worked here, and needs a note of the operator's that says why.
+        """
         driver = self._cameras[camera]
         async with self._lock:
             if refusal := self._refusal(camera, force):
                 return self._tell("rejected", camera, model, operator, refusal)
-            bundle = await self._admit(camera, model, operator)
+            bundle = await self._admit(camera, model, operator, older)
             if not isinstance(bundle, Bundle):
                 return bundle
             if refusal := self._refusal(camera, force):  # rehearsing took its time
@@ -212,15 +225,16 @@ class ModelSets:
                 return id_
         return ""
 
-    async def _admit(self, camera: str, model: str, operator: Operator) -> Bundle | Outcome:
+    async def _admit(self, camera: str, model: str, operator: Operator, older: bool = False) -> Bundle | Outcome:
         """Return the bundle once it is kept, or what is told of a refusal."""
-        found = await admit(self._store, model)
+        found = _NO_NOTE if older and not operator.note else await admit(self._store, model, older=older)
         if isinstance(found, str):
             return self._tell("rejected", camera, model, operator, found)
         self._tell.hashes[key_of(found.bundle)] = found.sha256
         if found.is_new:
             await self.tuning.note(found.bundle.folder, found.tried)
-            self._tell("staged", camera, key_of(found.bundle), operator)
+            more = {"older_than": found.older_than} if found.older_than else {}
+            self._tell("staged", camera, key_of(found.bundle), operator, **more)
         return found.bundle
 
     async def _take(self, camera: str, driver: Swappable, bundle: Bundle, operator: Operator) -> Outcome:
@@ -277,6 +291,7 @@ class ModelSets:
         else:
             self._choices[camera] = choice
             del self.probations[camera]
+            await asyncio.to_thread(self._note, self._store.path(probation.key))
             self._tell("confirmed", camera, probation.key, ITSELF, previous=probation.before.key)
 
     async def _back(self, camera: str, key: str, reason: str, operator: Operator) -> Outcome:
@@ -313,3 +328,4 @@ class ModelSets:
 
 
 _WAIT = "alarm {} is active and looks at this camera; wait until it is over, or use force"
+_NO_NOTE = "an older model is taken only with a note of why: --note"

@@ -1,6 +1,7 @@
 """The bundles on disk: each whole under its name and version, or not there at all, whenever the power goes.
 
-``models/versions/<name>/<version>/`` holds a copy; ``models/current`` says which one each camera runs.
+``models/versions/<name>/<version>/`` holds a copy; ``models/current`` says which one each camera runs,
+``models/newest`` which version was the newest that worked.
 Synchronous: the keeper calls it from a thread.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from agent.app.modelsets.newest import Newest
 from agent.core.errors import ConfigError
 from agent.core.files import replace_durably, sync
 from models.bundle import Bundle, load_bundle
@@ -74,6 +76,7 @@ class ModelStore:
 
     def __init__(self, folder: Path, signers: Signers = Signers({})) -> None:  # noqa: B008 - it is immutable
         self.folder, self._signers = folder, signers
+        self.newest = Newest(folder / "newest")
 
     def path(self, key: str) -> Path:
         """Return where a bundle stands."""

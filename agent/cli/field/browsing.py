@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.table import Table
@@ -14,6 +12,7 @@ from rich.table import Table
 from agent.cli import tables
 from agent.cli.field.blocks import point_line
 from agent.cli.field.target import Target, is_url, targets
+from agent.cli.printing import as_data
 from agent.core.ports import Browsable, Offer
 
 
@@ -23,7 +22,7 @@ def browse(where: str, device: str, path: str, style: str) -> int:
     if not offers:
         raise ValueError(f"nothing lies at {path!r}; browse without a path, and go down from there")
     if style == "json":
-        print(json.dumps([asdict(offer) for offer in offers], indent=1, ensure_ascii=False))
+        as_data(offers)
     elif style == "yaml":
         print("\n".join(blocks(offers)))
     else:

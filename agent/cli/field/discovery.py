@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import math
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from rich.table import Table
 
 from agent.cli import tables
 from agent.cli.field.blocks import flow
+from agent.cli.printing import as_data
 from agent.core.durations import format_duration
 from agent.core.ports import DriverType
 from drivers import REGISTRY
@@ -60,7 +60,7 @@ def discover(subnet: str, protocols: Sequence[str], rate: float, timeout_s: floa
     if not found:
         sys.stderr.write("nobody answered; devices may be at another port: --protocol modbus-tcp:1502\n")
     if style == "json":
-        print(json.dumps([asdict(each) for each in found], indent=1, ensure_ascii=False))
+        as_data(found)
     elif style == "yaml":
         print("\n".join(_blocks(found)))
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from rich.table import Table
 from agent.cli import tables
 from agent.cli.field.reading import UNREADABLE
 from agent.cli.field.target import Target
+from agent.cli.printing import tell
 from agent.core.errors import NotConnected
 from agent.core.ports import Inspectable, Inspection, Reading
 
@@ -53,10 +53,11 @@ def report(inspections: Sequence[Inspection], why: Mapping[str, str], as_json: b
 
 def show(inspections: Sequence[Inspection], as_json: bool = False) -> None:
     """Print every reading of every point, the configured one marked, and a hint where another is far likelier."""
-    if as_json:
-        rows = [{**asdict(each), "raw": each.raw.hex(), "hint": hint_of(each)} for each in inspections]
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
-        return
+    rows = [{**asdict(each), "raw": each.raw.hex(), "hint": hint_of(each)} for each in inspections]
+    tell(rows, as_json, lambda _: _print_table(inspections))
+
+
+def _print_table(inspections: Sequence[Inspection]) -> None:
     table = Table("point", "octets", "read as", "value", "", box=None, header_style="dim")
     for each in inspections:
         for number, reading in enumerate(each.readings):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from rich.table import Table
 
 from agent.cli import tables
 from agent.cli.field.target import Target
+from agent.cli.printing import tell
 from agent.core.clock import SystemClock
 from agent.core.errors import NotConnected
 from agent.core.model import Quality, Sample, Value
@@ -75,10 +75,7 @@ def all_bad(ids: Sequence[str], reason: str) -> list[Reading]:
 
 def report(readings: Sequence[Reading], as_json: bool) -> int:
     """Print readings; return 2 if one has no value."""
-    if as_json:
-        print(json.dumps([asdict(reading) for reading in readings], indent=1, ensure_ascii=False))
-    else:
-        _print_table(readings)
+    tell(readings, as_json, _print_table)
     return UNREADABLE if any(reading.quality == Quality.BAD for reading in readings) else 0
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.cli.asking import REFUSED, AsJson, Socket, Who, acting, telling
+from agent.cli.printing import finish, lines, tell
 from agent.client import Client
 
 _STAGING_LIMIT_S = 120.0
@@ -30,10 +31,7 @@ def status(socket: Socket = None, as_json: AsJson = False) -> None:
     """Show which rules run, and why those on disk do not; exit with 1 if they do not."""
     with telling():
         found = Client(socket).get("rules")
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-    else:
-        print("\n".join(_status(found)))
+    tell(found, as_json, lambda found: lines(_status(found)))
     raise typer.Exit(0 if found["in_step"] else REFUSED)
 
 
@@ -60,7 +58,7 @@ def push(
     body = {"rules": list(bundle.rules), "files": content, "rehearse": dry_run, "force": force}
     with telling():
         done = Client(socket, _STAGING_LIMIT_S).post("rules/push", **body, **acting(operator, note))
-    _finish(done, as_json)
+    finish(done, as_json, _tell_change)
 
 
 def rollback(
@@ -69,20 +67,21 @@ def rollback(
     """Go one step back: the set that ran before runs again, until the files change or one is pushed."""
     with telling():
         done = Client(socket, _STAGING_LIMIT_S).post("rules/rollback", force=force, **acting(operator, note))
-    _finish(done, as_json)
+    finish(done, as_json, _tell_change)
 
 
 def history(socket: Socket = None, as_json: AsJson = False) -> None:
     """Show which sets ran, and who let them."""
     with telling():
         found = Client(socket).get("rules/history")
-    if as_json:
-        print(json.dumps(found, indent=1, ensure_ascii=False))
-        return
+    tell(found, as_json, lambda found: lines(_history(found)))
+
+
+def _history(found: dict[str, Any]) -> Iterator[str]:
     for entry in found["log"]:
         who = " ".join(filter(None, (entry["operator"], f"({entry['via']})", entry["note"])))
-        print(f"{entry['at'][:19]}  {entry['revision']}  {entry['action']:<11}  {who}")
-    print(f"to go back to, the latest first: {', '.join(reversed(found['stack'][:-1])) or 'none'}")
+        yield f"{entry['at'][:19]}  {entry['revision']}  {entry['action']:<11}  {who}"
+    yield f"to go back to, the latest first: {', '.join(reversed(found['stack'][:-1])) or 'none'}"
 
 
 def diff(
@@ -93,7 +92,7 @@ def diff(
     """Show what would change if a set of the history ran again."""
     with telling():
         found = Client(socket, _STAGING_LIMIT_S).get(f"rules/difference/{revision}")
-    print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else "\n".join(found["lines"]) or "no difference")
+    tell(found, as_json, lambda found: lines(found["lines"] or ["no difference"]))
 
 
 def _status(found: dict[str, Any]) -> list[str]:
@@ -105,14 +104,7 @@ def _status(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _finish(done: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(done, indent=1, ensure_ascii=False))
-    elif done["action"] == "rejected":
-        sys.stderr.write("".join(f"{line}\n" for line in (*done["faults"], *done["lines"])))
-        sys.stderr.write(f"rejected, nothing was changed: {done['reason']}\n")
-    else:
-        print("\n".join(done["lines"]) or "no alarm differs")
-        runs = f"{done['previous']} goes on" if done["action"] == "tried" else f"{done['revision']} runs"
-        print(runs if done["kept"] else f"{runs}, but could not be kept: after a restart {done['previous']} runs")
-    raise typer.Exit(REFUSED if done["action"] == "rejected" else 0)
+def _tell_change(done: dict[str, Any]) -> None:
+    lines(done["lines"] or ["no alarm differs"])
+    runs = f"{done['previous']} goes on" if done["action"] == "tried" else f"{done['revision']} runs"
+    print(runs if done["kept"] else f"{runs}, but could not be kept: after a restart {done['previous']} runs")

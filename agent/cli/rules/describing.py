@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.asking import AsJson
+from agent.cli.printing import lines, tell
 from agent.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,14 +81,15 @@ def register(app: typer.Typer) -> None:
 def list_rules(site: Site, language: Language = "", as_json: AsJson = False) -> None:
     """List every alarm: id, priority, name and when it is raised."""
     plan = _load(site)
-    if as_json:
-        print(json.dumps([_row(rule) for rule in plan.rules], indent=1, ensure_ascii=False))
-        return
-    spoken = language or plan.site.gateway.language
+    rows = [_row(rule) for rule in plan.rules]
+    tell(rows, as_json, lambda _: lines(_listed(plan, language or plan.site.gateway.language)))
+
+
+def _listed(plan: Plan, language: str) -> Iterator[str]:
     width = max((len(rule.definition.id) for rule in plan.rules), default=0)
     for rule in plan.rules:
-        name = in_language(rule.definition.name, spoken)
-        print(f"{rule.definition.id:<{width}}  {rule.definition.priority.name}  {name}: {rule.describe()}")
+        name = in_language(rule.definition.name, language)
+        yield f"{rule.definition.id:<{width}}  {rule.definition.priority.name}  {name}: {rule.describe()}"
 
 
 def describe_rules(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from urllib.parse import quote
 import typer
 
 from agent.cli.asking import AsJson, Socket, telling
+from agent.cli.printing import lines, tell
 from agent.client import Client
 
 Alarm = Annotated[str, typer.Argument(help="id of the alarm")]
@@ -41,16 +41,15 @@ def _tell(alarm: str, sections: tuple[str, ...], socket: Any, as_json: bool) -> 
     with telling():
         client = Client(socket)
         found = client.get(f"alarms/{quote(alarm, safe='')}/explanation")
-        if as_json:
-            print(json.dumps(found, indent=1, ensure_ascii=False))
-            return
-        language = client.get("status")["gateway"]["language"]
-        print(f"{alarm}: {_spoken(found['name'], language)}")
-        for section in sections:
-            lines = list(_lines(section, found[section]))
-            if lines:
-                print(f"\n{_TITLES[language][section]}")
-                print("\n".join(f"  {line}" for line in lines))
+        language = "en" if as_json else client.get("status")["gateway"]["language"]
+        tell(found, as_json, lambda found: lines(_told(alarm, found, sections, language)))
+
+
+def _told(alarm: str, found: dict[str, Any], sections: tuple[str, ...], language: str) -> Iterator[str]:
+    yield f"{alarm}: {_spoken(found['name'], language)}"
+    for section in sections:
+        said = [f"  {line}" for line in _lines(section, found[section])]
+        yield from (f"\n{_TITLES[language][section]}", *said) if said else ()
 
 
 def _lines(section: str, found: Any) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.asking import AsJson
+from agent.cli.printing import tell
 from agent.core.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -55,10 +55,7 @@ def test_rules(
             _run(path, report)
         except ConfigError as error:
             report.faults.extend(error.faults)
-    if as_json:
-        print(json.dumps(_as_data(report), indent=1, ensure_ascii=False))
-    else:
-        _print(report)
+    tell(_as_data(report), as_json, lambda _: _print(report))
     raise typer.Exit(0 if report.is_good else 1)
 
 

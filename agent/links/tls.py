@@ -1,4 +1,4 @@
-"""Certificates of the uplink: read before they are used, and what is wrong with them said in words."""
+"""Certificates: read before they are used, and what is wrong with them said in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from agent.uplink.options import CertificateOptions, UplinkOptions, is_encrypted
+from agent.links.address import is_encrypted
+from agent.links.options import LinkOptions
 
 _CLOCK = "or this PC's clock is wrong"
 _HUNG_UP = "it hung up on TLS; is that the port with TLS, and does it take our certificate (or ask for one)?"
@@ -49,21 +50,15 @@ class Papers:
     secret: str | None = None
 
 
-def papers(options: UplinkOptions, end: str, now: datetime) -> Papers:
+def papers(options: LinkOptions, end: str, now: datetime) -> Papers:
     """Read all files that a connection to ``end`` needs; a disk may keep one waiting, so not in the event loop.
 
     Raises ValueError, OSError: which file is wrong, and how.
     """
-    found = context(options, now) if is_encrypted(end) else None
-    if options.webhook is not None:
-        return Papers(found, options.webhook.token.read() if options.webhook.token is not None else None)
-    if options.password is not None:
-        return Papers(found, options.password.read())
-    file = options.password_file
-    return Papers(found, file.read_text(encoding="utf-8").strip() if file is not None else None)
+    return Papers(context(options, now) if is_encrypted(end) else None, options.secret())
 
 
-def context(options: CertificateOptions, now: datetime) -> ssl.SSLContext:
+def context(options: LinkOptions, now: datetime) -> ssl.SSLContext:
     """Return what TLS needs. Raises ValueError that says which file is wrong, and how; ``now`` is UTC."""
     try:
         made = ssl.create_default_context(cafile=options.ca_file)
@@ -78,7 +73,7 @@ def context(options: CertificateOptions, now: datetime) -> ssl.SSLContext:
     return made
 
 
-def end_of_ours(options: UplinkOptions) -> datetime | None:
+def end_of_ours(options: LinkOptions) -> datetime | None:
     """Return when our certificate ends (UTC); None without one, or when it cannot be read. It reads a file."""
     if options.certificate is None:
         return None

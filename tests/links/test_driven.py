@@ -9,7 +9,7 @@ from paho.mqtt.client import _WebsocketWrapper
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from agent.uplink.driven import _frame, packed
+from agent.links.driven import _frame, packed
 
 
 @given(st.text(max_size=20), st.lists(st.tuples(st.text(max_size=200), st.text(max_size=20)), max_size=3))

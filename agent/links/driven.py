@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties, VariableByteIntegers, writeUTF
+from paho.mqtt.reasoncodes import ReasonCode
 
 _TICK_S = 1.0
 """How often paho looks whether it must ping, and whether the last ping was answered."""
@@ -43,13 +44,15 @@ class Driven:
     """Moves the bytes of one client, for one connection. All of its callbacks but ``on_log`` come in the event loop."""
 
     def __init__(self, client: mqtt.Client) -> None:
+        self.has_asked = False
+        """Whether a CONNECT may have been sent."""
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._is_over = False
         self._ticks: asyncio.TimerHandle | None = None
 
-    async def connect(self, host: str, port: int, keepalive_s: int, properties: Properties) -> None:
-        """Open the connection, and send CONNECT. Raises OSError, ValueError.
+    async def connect(self, host: str, port: int, keepalive_s: int, properties: Properties | None) -> None:
+        """Open the connection, and send CONNECT, in MQTT 5 with ``properties``. Raises OSError, ValueError.
 
         Names, TCP, TLS and the WebSocket's handshake may block: that much is done in a thread.
         """
@@ -67,21 +70,25 @@ class Driven:
             self._loop.add_writer(sock.fileno(), self._client.loop_write)
         self._tick()
 
-    def close(self) -> None:
-        """Say goodbye as MQTT has it, as far as the other end takes it now, and close."""
+    def close(self, reason: ReasonCode | None = None) -> None:
+        """Say goodbye as MQTT has it, in MQTT 5 with a reason, as far as the other end takes it now, and close."""
         self._is_over = True
         if self._ticks is not None:
             self._ticks.cancel()
-        self._client.disconnect()
+        self._client.disconnect(reason)
         self._client.loop_write()
         sock = self._client.socket()
         if sock is not None:  # it does not even take a goodbye
             self._closed(self._client, None, sock)
             sock.close()
 
-    def _dial(self, host: str, port: int, keepalive_s: int, properties: Properties) -> None:
+    def _dial(self, host: str, port: int, keepalive_s: int, properties: Properties | None) -> None:
         told, self._client.on_disconnect = self._client.on_disconnect, None  # it would be called in this thread
-        self._client.connect(host, port, keepalive_s, clean_start=True, properties=properties)
+        if properties is not None:
+            self._client.connect(host, port, keepalive_s, clean_start=True, properties=properties)
+        else:
+            self._client.connect(host, port, keepalive_s)
+        self.has_asked = True
         self._client.on_disconnect = told
         if self._is_over:  # who waited has gone: nobody may be left connected under our name
             self._client.disconnect()

@@ -1,0 +1,1 @@
+"""What every connection to somebody above has in common: addresses, certificates, MQTT, and what arrives."""
