@@ -26,7 +26,7 @@ from agent.evidence.options import EvidenceOptions
 from agent.guarded import Guarded
 from agent.journal.options import JournalOptions
 from agent.policy import OperationOptions, Policy, ShiftOptions
-from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, ModelsOptions, Site
+from agent.site import NAME, NAME_RULE, DeviceConfig, GatewayOptions, ModelsOptions, Site, VisionOptions
 from agent.sparkplug.options import SparkplugOptions
 from agent.uplink.options import UplinkOptions
 
@@ -37,7 +37,7 @@ _OWN_POINTS = ("online", "confirmed", "bad_points", "watchdog_ok", "safe_mode", 
 
 _SECTIONS = (
     "gateway", "operation", "shifts", "calendars", "rules", "devices", "cameras", "outputs", "annunciation",
-    "buttons", "self_test", "proof_test", "evidence", "uplink", "sparkplug", "journal", "models"
+    "buttons", "self_test", "proof_test", "evidence", "uplink", "sparkplug", "journal", "models", "vision"
 )  # fmt: skip
 
 
@@ -121,7 +121,8 @@ class _Reader:
         revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
         placed = self._placed(gateway)
         evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
-        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence, models, sparkplug)
+        vision = self._model(VisionOptions, ("vision",)) or VisionOptions()
+        own = (annunciation, buttons, policy, self_test, proof_test, journal, evidence, models, sparkplug, vision)
         return Site(self._path, revision, placed, devices, cameras, outputs, uplink, rules, calendars, *own)
 
     def _placed(self, gateway: GatewayOptions) -> GatewayOptions:

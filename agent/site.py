@@ -77,6 +77,17 @@ class ModelsOptions(Options):
         return self
 
 
+class VisionOptions(Options):
+    """What all cameras together may take of the machine."""
+
+    cpu: float | None = Field(default=None, gt=0, le=1024, description="cores; default: all that this process may use")
+
+    @property
+    def cores(self) -> float:
+        """The budget in cores."""
+        return self.cpu if self.cpu is not None else float(len(os.sched_getaffinity(0)))
+
+
 @dataclass(frozen=True)
 class DeviceConfig:
     """A device or camera with its points by local name."""
@@ -113,6 +124,7 @@ class Site:
     evidence: EvidenceOptions
     models: ModelsOptions
     sparkplug: SparkplugOptions | None
+    vision: VisionOptions
 
     def build(self, clock: Clock) -> dict[str, Driver]:
         """Return a driver for each device and camera."""

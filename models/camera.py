@@ -15,7 +15,8 @@ from agent.core.ports import Clock, Driver, DriverType, EvidenceFile, Session, S
 from models.bundle import offered_by
 from models.enginebook import EngineBook
 from models.engines import Chosen
-from models.options import COUNTERS, CameraOptions
+from models.options import COUNTERS, PACES, CameraOptions
+from models.rationing import Load, load_of
 from models.session import STALE_S, CameraSession
 from models.starting import Starter
 from models.trust.faults import WORDS, Effect
@@ -32,6 +33,9 @@ _SHADOW_NICE = 19
 _WORDS: dict[str, str] = {
     "camera_ok": "pictures arrive and show something",
     "fps": "pictures judged in one second",
+    "fps_asked": "pictures that should be judged in one second",
+    "fps_granted": "pictures that may be judged in one second, in the budget of vision",
+    "sparse": "too few pictures are judged to follow people",
     "received": "pictures read since the worker started",
     "replaced": "pictures overtaken by a newer one",
     "inferred": "pictures that the model looked at",
@@ -51,7 +55,7 @@ _WORDS: dict[str, str] = {
     "unknown_ppe": "persons whose equipment cannot be judged",
 }
 
-_UNITS = {"fps": "1/s", "longest_stay": "s", "absent_for": "s"}
+_UNITS = {"fps": "1/s", "fps_asked": "1/s", "fps_granted": "1/s", "longest_stay": "s", "absent_for": "s"}
 
 
 def _ignore_session(session: CameraSession) -> None:
@@ -76,13 +80,17 @@ class CameraDriver:
         self.vitals = Vitals()
         self.watcher: Callable[[Report], None] = _ignore
         """Is told, too, what the model at work reports."""
+        self.load: Load | None = None
+        """What its worker told of its cost last; None before it did."""
+        self._shadow: CameraSession | None = None
+        self._granted = options.fps
         self.model: Ready | None = None
         """What the last worker said of its model; None until one was loaded."""
 
     @property
     def points(self) -> Sequence[PointInfo]:
         """What it tells of itself, and the facts of the whole picture and of each zone."""
-        return [self._info(name) for name in ("camera_ok", "fps", *COUNTERS, *self._faults, *self._facts)]
+        return [self._info(name) for name in ("camera_ok", *PACES, *COUNTERS, *self._faults, *self._facts)]
 
     async def connect(self) -> Session:
         """Start a worker and wait until its model is loaded. Raises NotConnected."""
@@ -97,6 +105,7 @@ class CameraDriver:
         self.vitals.starts += 1
         self.model = session.model
         session.reports = self._note
+        session.grant(self._granted)
         self._live = session
         return session
 
@@ -127,6 +136,7 @@ class CameraDriver:
                 self._next = None
                 raise Refused(f"the new worker: {error}") from error
             try:
+                new.grant(self._granted)
                 await new.follow_up(old)
                 if old.is_keeping:
                     raise NotConnected("the evidence of an alarm is being kept; try again when it is")
@@ -154,7 +164,14 @@ class CameraDriver:
             session, _ = await self._open(self._with(bundle).model_copy(update=pace), keep, _SHADOW_NICE)
         except NotConnected as error:
             raise Refused(f"the second worker: {error}") from error
+        self._shadow = session
         return session
+
+    @property
+    def shadow_load(self) -> Load | None:
+        """What the worker of a model in shadow told of its cost last; None before there was one."""
+        report = self._shadow.newest if self._shadow is not None else None
+        return load_of(report, report.taken_s) if report is not None else None
 
     async def restart(self, bundle: Path) -> None:
         """End the worker, so that the next one starts with that model; facts are bad in between. Raises Refused."""
@@ -228,11 +245,30 @@ class CameraDriver:
         """Return the newest annotated frame as JPEG; None while the camera is blind."""
         return self._picture
 
+    @property
+    def asked(self) -> float:
+        """Pictures a second that it should judge."""
+        return self._options.fps
+
+    @property
+    def weight(self) -> float | None:
+        """How much of its wish it gets, as the site wants it; None where the site says nothing."""
+        return self._options.weight
+
+    def grant(self, pace: float) -> None:
+        """Have its workers judge so many pictures a second from now on, 0 for none."""
+        if pace != self._granted:
+            self._granted = pace
+            for session in (self._live, self._next):
+                if session is not None:
+                    session.grant(pace)
+
     def _expect(self, session: CameraSession) -> None:
         self._next = session
 
     def _note(self, report: Report) -> None:
         self.vitals.note(report)
+        self.load = load_of(report, self._clock.now().mono_s)
         self.watcher(report)
 
     def _keep(self, jpeg: bytes | None) -> None:

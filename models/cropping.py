@@ -41,16 +41,16 @@ class Crop(NamedTuple):
 
 def cropped(options: CameraOptions) -> CameraOptions:
     """Return the options of a camera that sees the part only: places are shares of the part."""
-    if options.crop is None:
+    if options.part is None:
         return options
-    crop = Crop(*options.crop)
+    crop = Crop(*options.part)
     zones = {
         name: zone.model_copy(update={"polygon": _placed(zone.polygon, crop)}) for name, zone in options.zones.items()
     }
     lines = {
         name: line.model_copy(update={"points": _placed(line.points, crop)}) for name, line in options.lines.items()
     }
-    return options.model_copy(update={"zones": zones, "lines": lines})
+    return options.model_copy(update={"zones": zones, "lines": lines, "crop": None})
 
 
 def _placed(points: Sequence[Point], crop: Crop) -> tuple[Point, ...]:

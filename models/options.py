@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from agent.core.document import suggestion
 from agent.core.durations import Duration
 from agent.core.options import DeviceOptions, Options
 from models.bundle import offered_by
+from models.framing import Part, around
 from models.providers import installed, pin_fault
 from models.redaction import redact
 from models.signers import Signers
@@ -27,7 +37,8 @@ _USB = re.compile(r"usb:(\d{1,2})")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 COUNTERS = ("received", "replaced", "inferred", "gated", "skipped")
 """Pictures since the worker started: read, overtaken by a newer one, looked at, like the last look, too old."""
-HEALTH = ("camera_ok", "fps", *COUNTERS, *PictureFault, "online", "proof_failed")
+PACES = ("fps", "fps_asked", "fps_granted", "sparse")
+HEALTH = ("camera_ok", *PACES, *COUNTERS, *PictureFault, "online", "proof_failed")
 """What a camera, or the agent of it, tells of the camera itself; its other points are facts of what is before it."""
 _TAKEN = frozenset((*HEALTH, "persons", "unknown_ppe", "vehicles", *Thing, *(f"no_{gear}" for gear in Gear)))
 
@@ -146,6 +157,17 @@ def _crop(crop: tuple[float, float, float, float]) -> tuple[float, float, float,
     return crop
 
 
+def _crop_word(crop: object) -> object:
+    if crop != "zones":
+        raise ValueError(f"{crop!r} is no part of a picture; write [left, top, right, bottom], or zones")
+    return crop
+
+
+Crop = Annotated[
+    Annotated[Literal["zones"], BeforeValidator(_crop_word), Tag("zones")]
+    | Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop), Tag("part")],
+    Discriminator(lambda crop: "zones" if isinstance(crop, str) else "part"),
+]
 Way = Literal["left_to_right", "right_to_left", "both"]
 
 
@@ -168,11 +190,15 @@ class CameraOptions(DeviceOptions):
         default="auto", description="what the networks run on; auto: the best that gives the same answers"
     )
     fps: float = Field(default=5.0, ge=1, le=30, description="pictures judged in one second")
+    weight: float | None = Field(
+        default=None, ge=0.1, le=10, description="in the budget of vision; default: 2 where a P1 rule looks, else 1"
+    )
     loop: bool = Field(default=True, description="play a file or folder again and again")
     zones: dict[str, ZoneOptions] = Field(default_factory=dict)
     lines: dict[str, LineOptions] = Field(default_factory=dict, description="that people cross")
-    crop: Annotated[tuple[Share, Share, Share, Share], AfterValidator(_crop)] | None = Field(
-        default=None, description="left, top, right, bottom as shares of the picture: the rest is not looked at"
+    crop: Crop | None = Field(
+        default=None,
+        description="left, top, right, bottom as shares of the picture, or zones: the rest is not looked at",
     )
     things: tuple[Thing, ...] = Field(default=(), description="that are counted beside persons")
     timeout: Duration = Field(default=5.0, gt=0, description="silence of the worker, or of the stream, that is a fault")
@@ -280,7 +306,9 @@ class CameraOptions(DeviceOptions):
 
     @model_validator(mode="after")
     def _places_are_in_the_crop(self) -> Self:
-        if self.crop is None:
+        if self.crop == "zones" and not (self.zones or self.lines):
+            raise ValueError("'crop: zones' needs zones or lines to look at; draw one, or leave 'crop' out")
+        if self.crop is None or self.crop == "zones":
             return self
         left, top, right, bottom = self.crop
         places = [("zone", name, zone.polygon) for name, zone in self.zones.items()]
@@ -331,6 +359,14 @@ class CameraOptions(DeviceOptions):
     def bundle(self) -> Path:
         """The folder of the model."""
         return BUNDLED / self.model if _NAME.fullmatch(self.model) else Path(self.model)
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the picture that is looked at; None for all of it."""
+        if self.crop != "zones":
+            return self.crop
+        zones = [point for zone in self.zones.values() for point in zone.polygon]
+        return around([*zones, *(point for line in self.lines.values() for point in line.points)])
 
     @property
     def effects(self) -> dict[PictureFault, Effect]:

@@ -30,6 +30,7 @@ PROOF_LIMIT_S = 30.0
 HAND_LIMIT_S = 5.0
 """A worker looks at its orders after each picture, and at least each half second."""
 HIDDEN = "somebody may be hidden, cut off, or too unclear to be judged"
+SPARSE = "too few pictures a second are judged to follow people"
 _LAST_WORDS = 4
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -60,6 +61,8 @@ class CameraSession:
         self._proof: asyncio.Future[Sighting] | None = None
         self._kept: dict[str, asyncio.Queue[Kept | None]] = {}
         self._memory: asyncio.Future[dict[str, Any]] | None = None
+        self.newest: Report | None = None
+        """What the worker told last of what the camera saw."""
         self.reports: Callable[[Report], None] = _ignore
         """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -84,6 +87,7 @@ class CameraSession:
                 return []
             if self._is_answer(message.report):
                 return []
+            self.newest = message.report
             self.reports(message.report)
             self._refuse_a_glutton()
             self._advise(message.report.advice)
@@ -137,6 +141,12 @@ class CameraSession:
         """Have the worker take what the camera sees now for its right view. Raises NotConnected."""
         self._require_worker()
         self._ask({"accept": True})
+
+    def grant(self, pace: float) -> None:
+        """Have the worker judge so many pictures a second from now on, 0 for none; no matter if it is gone."""
+        with suppress(NotConnected):
+            self._require_worker()
+            self._ask({"pace": pace})
 
     async def follow_up(self, old: CameraSession) -> None:
         """See, take over what the worker of ``old`` remembers, and see again; ``old`` must be read meanwhile.
@@ -289,10 +299,11 @@ class CameraSession:
         late_s = now.mono_s - report.taken_s
         blind = report.blind or (f"pictures come {late_s:.1f} s late" if late_s > STALE_S else "")
         values = _flatten(report)
+        unsure = dict.fromkeys(self._facts, SPARSE) if report.sparse else dict.fromkeys(report.unsure, HIDDEN)
         self._counts = report.counts
         return [
             *self._health(report, blind, now),
-            *(self._fact(name, values, blind or report.unsettled, now, report.unsure) for name in self._facts),
+            *(self._fact(name, values, blind or report.unsettled, now, unsure) for name in self._facts),
         ]
 
     def _health(self, report: Report, blind: str, now: Instant) -> Iterator[Sample]:
@@ -300,21 +311,23 @@ class CameraSession:
         why = blind or report.advice or None
         yield Sample.good(f"{self._camera}.camera_ok", not blind, now)._replace(reason=why)
         yield Sample.good(f"{self._camera}.fps", report.fps, now)
+        yield Sample.good(f"{self._camera}.fps_asked", report.asked, now)
+        yield Sample.good(f"{self._camera}.fps_granted", report.granted, now)
         yield from (Sample.good(f"{self._camera}.{name}", report.counters.get(name, 0), now) for name in COUNTERS)
-        for fault in self._faults:
+        for fault in ("sparse", *self._faults):
             point = f"{self._camera}.{fault}"
-            is_there = fault in report.faults
+            is_there = report.sparse if fault == "sparse" else fault in report.faults
             yield Sample.good(point, is_there, now) if report.is_pictured else Sample.bad(point, blind, now)
 
     def _fact(
-        self, name: str, values: Mapping[str, float], blind: str, now: Instant, unsure: Collection[str]
+        self, name: str, values: Mapping[str, float], blind: str, now: Instant, unsure: Mapping[str, str]
     ) -> Sample:
         point = f"{self._camera}.{name}"
         if blind or name not in values:
             return Sample.bad(point, f"camera blind: {blind or 'not judged'}", now)
         model = self.model.ref if self.model else None
-        quality, why = (Quality.UNCERTAIN, HIDDEN) if name in unsure else (Quality.GOOD, None)
-        return Sample(point, values[name], quality, now.utc, now.mono_s, reason=why, evidence=model)
+        quality = Quality.UNCERTAIN if name in unsure else Quality.GOOD
+        return Sample(point, values[name], quality, now.utc, now.mono_s, reason=unsure.get(name), evidence=model)
 
 
 def _file(kept: Kept) -> EvidenceFile:

@@ -47,6 +47,15 @@ class Report:
     """Not what the camera saw: the golden picture of that name was judged, as a line on stdin asked."""
     more: dict[str, float] = field(default_factory=dict)
     """Facts of behaviours, by name."""
+    asked: float = 0.0
+    """Pictures a second that the camera should judge."""
+    granted: float = 0.0
+    """Pictures a second that it may judge in the budget of all cameras; 0: it is paused."""
+    sparse: bool = False
+    """Pictures come too seldom to follow people: every fact is as those in ``unsure``."""
+    cpu_s: float = 0.0
+    """CPU seconds that the worker took since it began, and ``looked_s`` those of them on its pictures."""
+    looked_s: float = 0.0
     unsure: tuple[str, ...] = ()
     """The facts, by place, that may raise an alarm and clear none: the picture may not show all that is so."""
 

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,35 +26,34 @@ os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "3"
 import cv2
 
 from agent.core.errors import ConfigError
+from models.budget import LEAST_FPS, is_sparse
 from models.bundle import load_bundle
-from models.capture import Frame, Grabber, Picture, Slot
-from models.cropping import Crop, cropped
-from models.detection import Box, Detection
-from models.drawing import annotate
+from models.capture import Frame, Grabber, Slot
+from models.cropping import cropped
+from models.display import Display
 from models.engines import SAFE, Engine, engine_of
-from models.gate import Gate, Look, cells_of, may_gate
 from models.inference import Vision, golden_faults
 from models.keeping import SPARE_S, Keeper, Order
+from models.looking import Looker
 from models.options import CameraOptions
 from models.pace import Pace
-from models.privacy import faces, pixelate
+from models.privacy import faces
 from models.proof import Proof
-from models.ring import NEIGHBOURS_S, Ring
+from models.ring import Ring
 from models.running import ModelFault
 from models.scene import Judgement, Scene
-from models.thrift import Thrift
 from models.trust.faults import WORDS, Effect, PictureFault
 from models.trust.memory import Memory
 from models.trust.watch import TrustWatch
 from models.wire import Kept, Report, send
 
 FRESH_S = 2.0
-PICTURES_PER_S = 2.0
-"""For people: as often as the page asks."""
 _PAUSE_S = 0.5
 _STUCK_S = 5.0
 """Beyond the limits of asking, opening and reading a source, after which the library does not come back."""
 _RATE_WINDOW_S = 5.0
+_PAUSED_STEP_S = 1.0
+PAUSED = "paused: the budget of vision is too small for all cameras"
 _NICE = 5
 MOST_FAULTS = 3
 _PR_SET_PDEATHSIG = 1
@@ -65,29 +63,25 @@ class Worker:
     """Judges the newest frame at the asked pace and reports; says so when it is blind."""
 
     def __init__(self, options: CameraOptions, vision: Vision, out: BinaryIO, memory: Memory) -> None:
-        self._crop = Crop(*options.crop) if options.crop is not None else None
-        self._options, self._vision, self._out = cropped(options), vision, out
-        options = self._options
+        whole, options = options, cropped(options)
+        self._options, self._vision, self._out = options, vision, out
         self._slot = Slot()
         self._scene = Scene(options.watched, vision.sure, options.lines, options.things)
+        self._looker, self._display = Looker(whole, vision, self._scene), Display(options)
         self._memory, self._effects = memory, options.effects
         self._trust = TrustWatch(self._effects, options.fps, memory.load())
         self._accepted = threading.Event()
         self._faults: frozenset[PictureFault] = frozenset()
-        self._empty = True
-        gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
-        self._gate = Gate(vision.sure) if gated else None
-        self._thrift = Thrift() if options.gate == "auto" else None
+        self._pace, self._granted = Pace(1 / options.fps), options.fps
+        self._looked_s = 0.0
         self._judged: deque[float] = deque()
         self._last_taken_s = time.monotonic()
-        self._pictured_s = 0.0
-        self._inferred = self._gated = self._skipped = self._borne = 0
+        self._skipped = self._borne = 0
         self._proofs: deque[Proof] = deque()
         self._handing: deque[dict[str, Any]] = deque()
         self._kept: deque[Kept] = deque()
         self._ring = Ring(options.clip_before + options.clip_after + SPARE_S)
         self._keeper = Keeper(options, self._ring, vision.ready.ref, self._kept.append)
-        self._faces: deque[tuple[float, list[Box]]] = deque()
 
     def keep(self, order: Order) -> None:
         """Keep evidence, in a thread of its own; may be called from any thread."""
@@ -101,6 +95,11 @@ class Worker:
         """Take the view as it is now for the right one; may be called from any thread."""
         self._accepted.set()
 
+    def grant(self, fps: float) -> None:
+        """Judge so many pictures a second from now on, none for 0; may be called from any thread."""
+        self._granted = fps
+        self._pace.change(1 / fps if fps else _PAUSED_STEP_S)
+
     def hand(self, order: dict[str, Any]) -> None:
         """Hand over, or take over, between two pictures; may be called from any thread."""
         self._handing.append(order)
@@ -109,19 +108,31 @@ class Worker:
         """Work until killed."""
         Grabber(self._options, self._slot).start()
         self._keeper.start()
-        pace = Pace(1 / self._options.fps)
         while True:
-            pace.wait()
-            frame = self._slot.take(_PAUSE_S)
-            if frame is None:
-                self._without_frame()
-            else:
-                self._with_frame(frame)
+            self._pace.wait()
+            self._see()
             self._go_on_proving()
             while self._kept:
                 send(self._out, None, kept=self._kept.popleft())
             self._go_on_handing()
             self._remember()
+
+    def _see(self) -> None:
+        """Take the newest picture and report."""
+        granted = self._granted
+        if not granted:
+            self._looker.forget()
+            now_s = time.monotonic()
+            self._report(Report(PAUSED, self._fps(now_s), now_s, is_pictured=False))
+            return
+        self._trust.ask(granted)
+        frame = self._slot.take(_PAUSE_S)
+        if frame is None:
+            self._without_frame()
+        else:
+            began_s = time.process_time()
+            self._with_frame(frame)
+            self._looked_s += time.process_time() - began_s
 
     def _remember(self) -> None:
         if self._accepted.is_set():
@@ -152,11 +163,11 @@ class Worker:
             self._scene.take_over(memory)
         except ValueError as error:
             sys.exit(f"it cannot go on where the worker before it ended: {error}")
-        self._forget_looks()
+        self._looker.forget()
 
     def _without_frame(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._last_taken_s < FRESH_S + 1 / self._options.fps:
+        if now_s - self._last_taken_s < FRESH_S + 1 / (self._granted or LEAST_FPS):
             send(self._out, None)
             return
         if now_s - self._slot.turned_s > 4 * self._options.timeout + _STUCK_S:
@@ -169,24 +180,16 @@ class Worker:
             self._skipped += 1
             self._without_frame()
             return
-        if self._crop is not None:
-            frame = replace(frame, picture=self._crop.cut(frame.picture))
+        frame = self._looker.cut(frame)
         self._last_taken_s = frame.taken_s
-        self._faults = self._trust.see(frame.picture, frame.taken_s, self._empty)
+        self._faults = self._trust.see(frame.picture, frame.taken_s, self._looker.empty)
         blind = self._reason(Effect.BLIND)
         if blind:
-            self._forget_looks()
+            self._looker.forget()
             self._ring_blind(frame)
             self._report(Report(blind, self._fps(frame.taken_s), frame.taken_s))
         else:
             self._judge(frame, self._reason(Effect.ZONES))
-
-    def _forget_looks(self) -> None:
-        """Look at the next picture, whatever it shows: what was found last does not hold any more."""
-        if self._gate is not None:
-            self._gate.forget()
-        if self._thrift is not None:
-            self._thrift = Thrift()
 
     def _reason(self, effect: Effect) -> str:
         """Return in words the faults that do this to the facts."""
@@ -196,9 +199,9 @@ class Worker:
         """Judge a picture; with ``blind`` people may see it, but its facts count for nothing."""
         began_s = time.monotonic()
         try:
-            look, is_new = self._newest_look(frame)
+            look, is_new = self._looker.newest(frame)
         except ModelFault as fault:  # no answer is no "nobody there"
-            self._forget_looks()
+            self._looker.forget()
             self._bear(fault)
             self._ring_blind(frame)
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
@@ -207,7 +210,7 @@ class Worker:
         judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         if is_new:
-            self._learn(look, calm=not judgement.unsettled and self._scene.is_steady)
+            self._looker.learn(look, calm=not judgement.unsettled and self._scene.is_steady)
         self._judged.append(frame.taken_s)
         report = replace(
             self._told(judgement, frame.taken_s),
@@ -216,53 +219,11 @@ class Worker:
             took_ms=took_ms if is_new else 0.0,
             more=dict(judgement.more),
             unsure=tuple(judgement.unsure),
+            sparse=is_sparse(self._options.fps, self._granted, self._fps(frame.taken_s)),
         )
-        self._report(report, self._drawn(frame, look.found, judgement) if is_new else b"")
+        self._report(report, self._display.drawn(frame, look.found, judgement) if is_new else b"")
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), faces(look.found), judgement)
-
-    def _newest_look(self, frame: Frame) -> tuple[Look, bool]:
-        """Return a look at the picture and True; where it is like the last one looked at, that look. See ModelFault."""
-        size = (frame.picture.shape[0], frame.picture.shape[1])
-        if self._gate is None:
-            cells = frame.picture
-        else:
-            cells = cells_of(frame.picture)
-            last = self._gate.stands_for(cells, size, frame.taken_s)
-            if last is not None:
-                self._gated += 1
-                return last, False
-        found = self._look(frame)
-        self._inferred += 1
-        return Look(cells, size, frame.taken_s, found), True
-
-    def _look(self, frame: Frame) -> Sequence[Detection]:
-        """Have the networks say what is in a picture. Raises ModelFault."""
-        height, width = frame.picture.shape[:2]
-        thrift, now_s = self._thrift, frame.taken_s
-        if thrift is not None:
-            thrift.expect(self._scene.expected(now_s))
-
-        def wanted(box: Box) -> bool:
-            return self._scene.is_watched(box, width, height) and (thrift is None or thrift.must_judge(box, now_s))
-
-        found = self._vision.look(frame.picture, wanted)
-        return found if thrift is None else thrift.complete(found)
-
-    def _learn(self, look: Look, calm: bool) -> None:
-        """Remember a look for the pictures to come."""
-        self._empty = all(item.score < self._vision.sure for item in look.found)
-        if self._thrift is not None:
-            self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
-        if self._gate is not None:
-            self._gate.looked(look, calm, self._scene.doubted)
-
-    def _drawn(self, frame: Frame, found: Sequence[Detection], judgement: Judgement) -> bytes:
-        """Return a picture for people, or nothing while the last one is young."""
-        if frame.taken_s - self._pictured_s < 0.9 / PICTURES_PER_S:
-            return b""
-        self._pictured_s = frame.taken_s
-        return annotate(self._shown(frame, found), judgement, self._options.zones.values(), self._options.lines)
 
     def _bear(self, fault: ModelFault) -> None:
         """End when an engine fails again and again that is not the one that every machine has: it may do better."""
@@ -280,19 +241,12 @@ class Worker:
         if self._ring.is_due(frame.taken_s):
             self._ring.put(frame.picture, frame.taken_s, time.monotonic(), None, None)
 
-    def _shown(self, frame: Frame, found: Sequence[Detection]) -> Picture:
-        """Return what may leave the gateway: whoever is seen, or was a moment ago, has no face."""
-        if self._options.privacy == "off":
-            return frame.picture
-        self._faces.append((frame.taken_s, list(faces(found))))
-        while self._faces[0][0] < frame.taken_s - NEIGHBOURS_S:
-            self._faces.popleft()
-        return pixelate(frame.picture, [box for _, boxes in self._faces for box in boxes])
-
     def _report(self, report: Report, jpeg: bytes = b"") -> None:
         """Add what every report has."""
         faults = tuple(sorted(self._faults))
-        send(self._out, replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice), jpeg)
+        told = replace(report, counters=self._counters(), faults=faults, advice=self._slot.advice)
+        told = replace(told, asked=self._options.fps, granted=self._granted)
+        send(self._out, replace(told, cpu_s=time.process_time(), looked_s=self._looked_s), jpeg)
 
     def _fps(self, now_s: float) -> float:
         while self._judged and self._judged[0] < now_s - _RATE_WINDOW_S:
@@ -306,8 +260,8 @@ class Worker:
         return {
             "received": slot.received,
             "replaced": slot.replaced,
-            "inferred": self._inferred,
-            "gated": self._gated,
+            "inferred": self._looker.inferred,
+            "gated": self._looker.gated,
             "skipped": self._skipped + slot.drained,
         }
 
@@ -369,6 +323,8 @@ def _obey(worker: Worker, options: CameraOptions, vision: Vision) -> None:
             worker.keep(Order.read(order["evidence"]))
         elif "accept" in order:
             worker.accept()
+        elif "pace" in order:
+            worker.grant(order["pace"])
         elif "proof" in order:
             worker.prove(Proof(bundle, vision, options.watched))
         else:

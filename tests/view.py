@@ -333,6 +333,7 @@ class FakeView:
 
     def status(self) -> Status:
         link = {"state": "online", "since": NOW, "reason": "", "points": 3, "bad_points": 1}
+        paces = {"fps": 2.4, "fps_asked": 5.0, "fps_granted": 2.5}
         output = {"confirmed": True, "confirmed_age_s": 0.2, "reason": "", "testing": False}
         return {
             "gateway": {"id": "gw", "site": "works", "area": "hall", "language": self.language, "version": "0.1"},
@@ -341,7 +342,7 @@ class FakeView:
             "loop_lag_ms": 0.1,
             "alarms": {"active": 3, "unacknowledged": 2, "by_priority": {"P1": 1, "P2": 1, "P3": 1, "P4": 0}},
             "devices": [{"id": "plc", "protocol": "modbus-tcp", **link}],  # type: ignore[typeddict-item]
-            "cameras": [{"id": "gate", "protocol": "camera", "fps": 5.0, "camera_ok": True, **link}],  # type: ignore[typeddict-item]
+            "cameras": [{"id": "gate", "protocol": "camera", **paces, "camera_ok": True, **link}],  # type: ignore[typeddict-item]
             "outputs": [
                 {"id": "siren", "kind": "siren", "wanted": "on", "seen": "on", **output},  # type: ignore[typeddict-item]
                 {"id": "beacon", "kind": "red", "wanted": "flash", "seen": None, **output, "confirmed": False},  # type: ignore[typeddict-item]

@@ -4,7 +4,8 @@
 
 Always on the bundle's golden cases and the demo's footage. With ``--data`` on the held-out pictures of that folder
 (data/split.json, YOLO labels), one picture at a time: the reporting half at the bundle's own thresholds, or with
-``--choose`` the choosing half at many. Folders named with ``--empty`` hold pictures and clips that show nobody.
+``--choose`` the choosing half at many, or with ``--crop`` what ``crop: zones`` gains for people far away. Folders
+named with ``--empty`` hold pictures and clips that show nobody.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tools.behaviours import compared
 from tools.footage import Watched, bare_parts, clip, empty_parts, empty_scenes, read, still, watch
 from tools.labels import SETS, Half, Labelled, held_out, of_anybody
 from tools.measure import BANDS, GOALS, SURES, Case, Figure, Sheet, Sight, Thresholds, choose, most_per_hour, share
+from tools.zooming import LINES, gain, tries
 
 FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
 BELIEF_SCORES, BELIEF_BELOWS = (0.25, 0.3, 0.35, 0.4), (0.02, 0.03, 0.05, 0.1, 0.2)
@@ -242,11 +244,12 @@ def main() -> int:
     parser.add_argument("--classifier", type=Path, help="this ONNX file in place of the bundle's")
     parser.add_argument("--choose", action="store_true", help="show thresholds on the choosing half instead")
     parser.add_argument("--empty", type=Path, nargs="*", default=[], help="folders of pictures and clips of nobody")
+    parser.add_argument("--crop", action="store_true", help="show what 'crop: zones' gains for far people instead")
     options = parser.parse_args()
     if options.data and not (options.data / "data/split.json").is_file():
         parser.error(f"{options.data} holds no data/split.json; name a folder such as ../shared/ppe, or leave it out")
-    if options.choose and not options.data:
-        parser.error("--choose needs --data")
+    if (options.choose or options.crop) and not options.data:
+        parser.error("--choose and --crop need --data")
     console = Console(width=150)
     bundle = with_networks(load_bundle(options.bundle), options.detector, options.classifier)
     vision = Vision(bundle)
@@ -258,6 +261,9 @@ def main() -> int:
 
 
 def _tables(options: argparse.Namespace, bundle: Bundle, vision: Vision) -> list[Table]:
+    if options.crop:
+        sure, cases = bundle.manifest.detector.sure, list(held_out(options.data))
+        return [gain(list(tries(cases, vision, sure, lines)), lines) for lines in LINES]
     if options.choose:
         return chosen(options.data, thresholds(bundle), vision)
     tables = report(options.data, bundle, vision) if options.data else []

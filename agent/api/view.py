@@ -49,9 +49,11 @@ class DeviceRow(TypedDict):
 
 
 class CameraRow(DeviceRow):
-    """A device that sees; fps are achieved inferences a second."""
+    """A device that sees; fps are pictures judged in a second: achieved, asked for, and granted by the budget."""
 
     fps: Value
+    fps_asked: Value
+    fps_granted: Value
     camera_ok: Value
 
 

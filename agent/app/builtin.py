@@ -18,6 +18,7 @@ _FLOOD_OFF_DELAY_S = 10.0
 """After a restart the raises of before are counted again within that time; the alarm need not go and come."""
 _RULES_DELAY_S = 5.0
 _PICTURE_OFF_DELAY_S = 2.0
+_SHORT, _RATIONED_DELAY_S, _SPARSE_DELAY_S = 0.9, 15.0, 5.0
 
 
 def device_rules(device: str, delay_s: float) -> Iterator[ConditionOptions]:
@@ -98,6 +99,35 @@ def camera_rule(camera: str, delay_s: float) -> ConditionOptions:
         when="!online || !ok",
         priority=Priority.P3,
         on_delay=delay_s,
+    )
+
+
+def pace_rules(camera: str) -> Iterator[ConditionOptions]:
+    """Yield the alarms of a camera that is looked at more seldom than it should be, and too seldom to follow people."""
+    yield ConditionOptions(
+        id=f"{camera}.rationed",
+        name={"en": f"Camera {camera} is looked at less often than asked", "zh": f"摄像头 {camera} 分析降频"},
+        consequence={"en": "What is short may be overlooked; alarms come later", "zh": "短暂事件可能漏检，报警延迟"},
+        response={"en": "Give vision more cores, or ask for fewer pictures", "zh": "增加视觉算力，或降低帧率要求"},
+        inputs={"asked": f"{camera}.fps_asked", "granted": f"{camera}.fps_granted"},
+        when=f"granted < {_SHORT} * asked",
+        priority=Priority.P4,
+        on_delay=_RATIONED_DELAY_S,
+        off_delay=_RATIONED_DELAY_S,
+    )
+    yield ConditionOptions(
+        id=f"{camera}.sparse",
+        name={
+            "en": f"Too few pictures of camera {camera} to follow people",
+            "zh": f"摄像头 {camera} 图像过少，无法跟踪人员",
+        },
+        consequence={"en": "Its facts may raise alarms, and clear none", "zh": "可触发报警，但不会解除报警"},
+        response={"en": "Watch in person; check the load of this PC", "zh": "人工监护，检查工控机负载"},
+        inputs={"sparse": f"{camera}.sparse"},
+        when="sparse",
+        priority=Priority.P3,
+        on_delay=_SPARSE_DELAY_S,
+        off_delay=_SPARSE_DELAY_S,
     )
 
 

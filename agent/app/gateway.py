@@ -183,7 +183,8 @@ class Gateway:
         }
 
     def _camera(self, id_: str) -> CameraRow:
-        return {**self._device(id_), "fps": self._value(f"{id_}.fps"), "camera_ok": self._value(f"{id_}.camera_ok")}
+        told = {name: self._value(f"{id_}.{name}") for name in ("fps", "fps_asked", "fps_granted", "camera_ok")}
+        return cast(CameraRow, {**self._device(id_), **told})
 
     def _value(self, point: str) -> Value:
         sample = self._parts.pipeline.facts.get(point, self._parts.clock.now().mono_s)

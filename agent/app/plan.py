@@ -200,6 +200,7 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
     pictures = (
         rule for id_, config in site.cameras.items() for rule in builtin.picture_rules(id_, _effects(config.options))
     )
+    paces = (rule for id_ in site.cameras for rule in builtin.pace_rules(id_))
     outputs = (builtin.output_rule(name) for name in site.outputs)
     tests = builtin.test_rules(site.self_test is not None, list(site.cameras) if site.proof_test is not None else [])
     sparkplug = builtin.sparkplug_rules() if site.sparkplug is not None else iter(())
@@ -211,6 +212,7 @@ def _builtin(site: Site, points: Collection[str]) -> Iterator[ConditionOptions]:
         cameras,
         sparkplug,
         pictures,
+        paces,
         outputs,
         buttons,
         tests,

@@ -20,12 +20,14 @@ from agent.app.commands import Remote, recall
 from agent.app.gateway import Gateway
 from agent.app.memories import Memories
 from agent.app.modelsets import ModelSets, ModelStore
+from agent.app.modelsets.offers import Offers
 from agent.app.offering import offers
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.sparkplug import edge
 from agent.app.trials import Trials
+from agent.app.vision import VisionBudget
 from agent.commands import Desk
 from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, Instant, Sample, Value
@@ -41,7 +43,7 @@ from agent.outputs import Heartbeat, Output, OutputBus
 from agent.pipeline import Pipeline
 from agent.reports import device_event, gateway_event
 from agent.runner import Runner
-from agent.site import DeviceConfig
+from agent.site import DeviceConfig, Site
 from agent.sparkplug.asking import Asking
 from agent.supervisor import Leaf, scope
 from agent.ticker import Ticker
@@ -85,47 +87,54 @@ class Agent:
             device: Runner(device, driver, clock, self.pipeline.ingest, self._on_link)
             for device, driver in plan.drivers.items()
         }
-        self.rules = RuleSets(
-            Active(plan.bundle, plan.rules, engine),
-            site.rules,
-            partial(compile_rules, site, plan.points),
-            store,
-            self.pipeline,
-            self.journal,
-            clock,
-            plan.surroundings(),
-        )
+        active = Active(plan.bundle, plan.rules, engine)
+        check, around = partial(compile_rules, site, plan.points), plan.surroundings()
+        self.rules = RuleSets(active, site.rules, check, store, self.pipeline, self.journal, clock, around)
         self.memories = Memories(self.pipeline, self.journal)
         self.evidence = self._evidence(plan, state / "evidence")
         self.uplink = Uplink(site.uplink, self.journal, who, clock, self.evidence.attach) if site.uplink else None
         self.edge = edge(plan, self.pipeline, self.runners, self.journal, clock, state)
-        devices = {id_: plan.drivers[id_].points for id_ in site.devices}
-        self.health = Health(
+        self.health = self._health(plan)
+        parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health, self.edge)
+        self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
+        cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
+        self.vision = VisionBudget(site.vision.cores, cameras, lambda: self.pipeline.engine, clock)
+        self.models, self.offers = self._model_sets(site, cameras, state / "models")
+        self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
+        self._parts = parts
+        self._hear_commands(site)
+
+    def _model_sets(
+        self, site: Site, cameras: dict[str, CameraDriver], folder: Path
+    ) -> tuple[ModelSets, Offers | None]:
+        signers = Signers(site.models.trusted_keys)
+        store = ModelStore(folder, signers)
+        models = ModelSets(cameras, store, self.pipeline, self.journal, self.clock)
+        offered = offers(site, models, store, signers, self.journal, self.clock)
+        if offered is not None:
+            models.offered = offered.row
+        return models, offered
+
+    def _hear_commands(self, site: Site) -> None:
+        """Let the uplink hear commands from above, and Sparkplug bring them to the same desk, if the site wants it."""
+        if self.uplink is None or site.uplink is None or site.uplink.commands is None:
+            return
+        remote = Remote(self.gateway, self._parts, self.evidence, self.offers)
+        self.uplink.desk = Desk(site.gateway.id, site.uplink.commands, remote, self.journal, self.clock)
+        if self.edge is not None and site.sparkplug is not None and site.sparkplug.commands:
+            self.edge.asking = Asking(self.uplink.desk.take, self._says)
+
+    def _health(self, plan: Plan) -> Health:
+        return Health(
             self.pipeline,
             self.buses,
             self._uplink_values,
             lambda: self.journal.stats,
-            devices,
-            clock,
+            {id_: plan.drivers[id_].points for id_ in plan.site.devices},
+            self.clock,
             self._in_step,
             self._sparkplug_online if self.edge is not None else None,
         )
-        parts = Parts(clock, self.journal, self.pipeline, self.buses, self.runners, self.uplink, self.health, self.edge)
-        self.trials = Trials(plan, self.pipeline, self.journal, clock, state)
-        cameras = {id_: cast(CameraDriver, plan.drivers[id_]) for id_ in site.cameras}
-        signers = Signers(site.models.trusted_keys)
-        store_ = ModelStore(state / "models", signers)
-        self.models = ModelSets(cameras, store_, self.pipeline, self.journal, clock)
-        self.offers = offers(site, self.models, store_, signers, self.journal, clock)
-        if self.offers is not None:
-            self.models.offered = self.offers.row
-        self.gateway = Gateway(plan, parts, self.trials, self.rules, self.evidence, self.models)
-        self._parts = parts
-        if self.uplink is not None and site.uplink is not None and site.uplink.commands is not None:
-            remote = Remote(self.gateway, parts, self.evidence, self.offers)
-            self.uplink.desk = Desk(options.id, site.uplink.commands, remote, self.journal, clock)
-            if self.edge is not None and site.sparkplug is not None and site.sparkplug.commands:
-                self.edge.asking = Asking(self.uplink.desk.take, self._says)
 
     def _evidence(self, plan: Plan, folder: Path) -> Evidence:
         cameras = {id_: plan.drivers[id_] for id_ in plan.site.cameras}
@@ -196,6 +205,7 @@ class Agent:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
         yield Leaf("coverage", self.gateway.cameras.run)
+        yield Leaf("vision budget", self.vision.run)
         if self.edge is not None:
             yield Leaf("sparkplug", self.edge.run)
             yield Leaf("sparkplug commands", self.edge.commands.run)

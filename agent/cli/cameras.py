@@ -49,12 +49,12 @@ def accept(
 
 
 def _health(camera: str, points: list[dict[str, Any]]) -> dict[str, Any]:
-    from models.options import COUNTERS  # pydantic takes its time: not for every command
+    from models.options import COUNTERS, PACES  # pydantic takes its time: not for every command
     from models.trust.faults import PictureFault
 
     own = {row["id"].partition(".")[2]: row for row in points if row["id"].startswith(f"{camera}.")}
-    faults = [str(name) for name in PictureFault if own.get(name, {}).get("value") is True]
-    numbers = {name: own[name]["value"] for name in ("fps", *COUNTERS) if name in own}
+    faults = [str(name) for name in ("sparse", *PictureFault) if own.get(name, {}).get("value") is True]
+    numbers = {name: own[name]["value"] for name in (*PACES[:3], *COUNTERS) if name in own}
     return {**numbers, "ok": own["camera_ok"]["value"], "faults": faults, "reason": own["camera_ok"]["reason"] or ""}
 
 

@@ -143,8 +143,17 @@ def _devices(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         state = Text(row["state"], style=_GOOD if row["state"] == "online" else _BAD)
         since, points_ = _since(row["since"]), str(row["points"])
-        table.add_row(row["id"], row["protocol"], state, since, points_, str(row["bad_points"] or ""), row["reason"])
+        reason = row["reason"] or Text(short_of(row), "yellow")
+        table.add_row(row["id"], row["protocol"], state, since, points_, str(row["bad_points"] or ""), reason)
     return table
+
+
+def short_of(camera: dict[str, Any]) -> str:
+    """Say how much less often than asked a camera is looked at, nothing where it is not."""
+    asked, granted = camera.get("fps_asked"), camera.get("fps_granted")
+    if asked is None or granted is None or granted >= asked:
+        return ""
+    return f"granted {granted:.3g} of {asked:g} pictures a second" if granted else "paused: the budget is too small"
 
 
 def _outputs(rows: list[dict[str, Any]]) -> Table:
@@ -160,10 +169,13 @@ def _outputs(rows: list[dict[str, Any]]) -> Table:
 def cameras(rows: list[dict[str, Any]]) -> Table:
     """Draw cameras with what is wrong with their pictures."""
     table = Table(
-        "camera", "ok", "fps", "received", "replaced", "inferred", "gated", "skipped", "faults", "why", box=None
+        *("camera", "ok", "fps", "granted", "asked"),
+        *("received", "replaced", "inferred", "gated", "skipped", "faults", "why"),
+        box=None,
     )
+    keys = ("fps", "fps_granted", "fps_asked", "received", "replaced", "inferred", "gated", "skipped")
     for row in rows:
-        numbers = [value(row.get(key)) for key in ("fps", "received", "replaced", "inferred", "gated", "skipped")]
+        numbers = [value(row.get(key)) for key in keys]
         style = "" if row["ok"] and not row["faults"] else _BAD if not row["ok"] else "yellow"
         table.add_row(row["id"], value(row["ok"]), *numbers, " ".join(row["faults"]), row["reason"], style=style)
     return table

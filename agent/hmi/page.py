@@ -155,14 +155,16 @@ class Page:
                     f"color: {'#4caf50' if good else '#ff3b30'}"
                 )
 
-    def _draw_cameras(self, cameras: list[tuple[str, bool, str]], language: str) -> None:
+    def _draw_cameras(self, cameras: list[tuple[str, bool, str, str]], language: str) -> None:
         """A camera that does not see shows why, and no old picture."""
         self._pictures.clear()
-        for camera, sees, reason in cameras:
+        for camera, sees, reason, pace in cameras:
             with ui.card().classes("w-full p-2"):
                 with ui.row().classes("items-center gap-2"):
                     ui.icon("videocam" if sees else "videocam_off", size="24px")
                     ui.label(camera).classes("text-lg")
+                    if sees and pace:
+                        ui.label(f"{say('fewer_pictures', language)}: {pace}").classes("text-amber-5")
                 if sees:
                     self._pictures[camera] = ui.image().classes("w-full").props("no-spinner no-transition")
                 else:
@@ -268,9 +270,16 @@ def _vital(status: dict[str, Any], live: bool) -> dict[str, tuple[bool, list[str
     return chips
 
 
-def _sight(cameras: list[dict[str, Any]]) -> list[tuple[str, bool, str]]:
-    """Return of each camera whether it sees, and why not."""
-    return [(row["id"], row["state"] == "online" and bool(row["camera_ok"]), row["reason"]) for row in cameras]
+def _sight(cameras: list[dict[str, Any]]) -> list[tuple[str, bool, str, str]]:
+    """Return of each camera whether it sees, and why not; and how much less often it looks than it should."""
+    return [
+        (row["id"], row["state"] == "online" and bool(row["camera_ok"]), row["reason"], _short(row)) for row in cameras
+    ]
+
+
+def _short(camera: dict[str, Any]) -> str:
+    asked, granted = camera["fps_asked"], camera["fps_granted"]
+    return "" if asked is None or granted is None or granted >= asked else f"{granted:.2g}/s < {asked:g}/s"
 
 
 def _columns(language: str) -> list[dict[str, str]]:

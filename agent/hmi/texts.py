@@ -14,6 +14,7 @@ _TEXTS = {
     "no_data": ("NO DATA FROM THE AGENT – what you see is old", "连接中断 – 显示的是旧数据"),
     "outputs": ("Sirens and lamps", "声光输出"),
     "cameras": ("Cameras", "摄像头"),
+    "fewer_pictures": ("looked at less often than asked", "分析降频"),
     "no_picture": ("BLIND: nobody watches this place", "失明：该处无监控"),
     "picture": ("Picture", "现场图像"),
     "no_evidence": ("There is no picture of it", "无现场图像"),

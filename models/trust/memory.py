@@ -24,7 +24,7 @@ class Memory:
     def __init__(self, path: Path | None, options: CameraOptions) -> None:
         self._path = path
         zones = {name: zone.polygon for name, zone in options.zones.items()}
-        place = json.dumps([_VERSION, redact(options.source), zones, *(options.crop or ())])
+        place = json.dumps([_VERSION, redact(options.source), zones, *(options.part or ())])
         self._of = hashlib.sha256(place.encode()).hexdigest()[:16]
 
     def load(self) -> Mapping[str, Any] | None:

@@ -19,6 +19,13 @@ class PaceWatch:
         self._since_s: float | None = None
         self._few = Hold(HOLD_S, HOLD_S)
 
+    def ask(self, pace: float) -> None:
+        """Take that pace, in pictures a second, for the one asked for; a higher one counts from now on."""
+        least = _ENOUGH * pace * WINDOW_S
+        if least > self._least:
+            self._since_s = None
+        self._least = least
+
     def is_slow(self, now_s: float) -> bool:
         """Take up that a picture was taken at ``now_s``, monotonic seconds."""
         if self._since_s is None or now_s - self._seen[-1] > WINDOW_S:  # it begins, or is back

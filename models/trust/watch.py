@@ -75,6 +75,10 @@ class TrustWatch:
         if now_s - self._saved_s >= SAVE_EVERY_S:
             self._saved_s, self.changed = now_s, True
 
+    def ask(self, pace: float) -> None:
+        """Take that pace, in pictures a second, for the one that is asked for."""
+        self._pace.ask(pace)
+
     def accept(self) -> None:
         """Forget how this place looked: what is seen now is right."""
         self._recall(None)

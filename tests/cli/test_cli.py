@@ -57,6 +57,7 @@ def test_status_for_people_and_for_programs(view: FakeView) -> None:
         "online mqtt://scada",
         "up 62min",
         "siren",
+        "granted 2.5 of 5 pictures a second",
     ):
         assert words in text
     assert json.loads(anshao("status", "--json")[1])["gateway"]["id"] == "gw"

@@ -77,7 +77,7 @@ async def shows_what_matters(page: Page) -> None:
     assert order == sorted(order), "most urgent first"
     for words in ("P1", "Leave the room", "acknowledged by li", "not a safety instrumented system", "does not follow"):
         assert words in text
-    for words in ("room.lost", "illegal data address", "Centre offline"):
+    for words in ("room.lost", "illegal data address", "Centre offline", "less often than asked: 2.5/s < 5/s"):
         assert words in text
     assert not await page.get_by_text("NO DATA FROM THE AGENT").is_visible()
 

@@ -18,7 +18,7 @@ import pytest
 
 from agent.core.errors import NotConnected, Refused
 from agent.core.model import Quality
-from models.options import BUNDLED, COUNTERS
+from models.options import BUNDLED, COUNTERS, PACES
 from models.trust.faults import PictureFault
 from tests.models.cameras import YARD, camera, connected, gone, is_blind, read_until, sees
 from tests.models.mjpeg import MjpegCamera
@@ -30,8 +30,8 @@ FACTS = {
     "gate.yard.persons",
     "gate.yard.no_helmet",
 }
-HEALTH = {f"gate.{name}" for name in ("camera_ok", "fps", *COUNTERS)}
-TROUBLES = {f"gate.{fault}" for fault in PictureFault}
+HEALTH = {f"gate.{name}" for name in ("camera_ok", *PACES, *COUNTERS)}
+TROUBLES = {"gate.sparse", *(f"gate.{fault}" for fault in PictureFault)}
 TIMEOUT_S = 1.0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.app.modelsets.comparison import APART_S, LAG_S, MOST_SAMPLES, Comparison
+from agent.app.modelsets.store import PICTURES_KEPT_S, ModelStore
 from models.wire import Report
 
 
@@ -67,3 +69,13 @@ def test_the_worst_pictures_are_few_apart_and_sorted(
     assert all(b - a >= APART_S for a, b in pairwise(at_s))
     assert found.agreed + bool(by) <= found.pictures <= len(shadow)
     assert all(0 <= pair.agreed <= pair.pictures for pair in found.facts.values())
+
+
+def test_pictures_of_people_are_deleted_after_a_month_and_the_figures_stay(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path)
+    kept = store.keep_comparison({"camera": "gate", "pictures": 7}, {"1-shadow.jpg": b"jpeg"})
+    written_s = Path(kept["pictures_kept"][0]).stat().st_mtime
+    store.expire_pictures(written_s + PICTURES_KEPT_S - 1)
+    assert store.comparison("gate") == kept
+    store.expire_pictures(written_s + PICTURES_KEPT_S + 1)
+    assert store.comparison("gate") == {**kept, "pictures_kept": []} and not Path(kept["pictures_kept"][0]).exists()

@@ -103,6 +103,7 @@ def test_each_fault_of_a_picture_is_an_alarm_and_explains_that_the_camera_is_bli
     }
     assert priorities == {
         **{f"gate.{fault}": "P3" for fault in ("black", "covered", "blurred", "frozen", "moved")},
+        **{"gate.sparse": "P3", "drone.sparse": "P3"},
         **{"gate.dark": "P4", "gate.slow": "P4", "drone.black": "P3", "drone.frozen": "P3", "drone.dark": "P3"},
     }
     assert all(set(found[id_].name) == {"en", "zh"} and found[id_].response["zh"] for id_ in priorities)

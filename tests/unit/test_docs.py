@@ -60,11 +60,12 @@ def test_the_samples_of_annunciation_md_go_with_those_of_site_md(tmp_path: Path)
     assert [profile.name for profile in plan.annunciation.profiles] == ["night"]
 
 
-def test_the_sample_of_cameras_md_is_a_site(tmp_path: Path) -> None:
-    (sample,) = samples("docs/cameras.md", "yaml")
-    (tmp_path / "site.yaml").write_text("gateway: {id: hall-3, site: works}\n" + sample, encoding="utf-8")
+def test_the_samples_of_cameras_md_are_a_site(tmp_path: Path) -> None:
+    text = "\n".join(["gateway: {id: hall-3, site: works}", *samples("docs/cameras.md", "yaml")])
+    (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
     plan = load_plan(tmp_path / "site.yaml")
     assert {"gate.moved", "gate.dark", "drone.frozen"} <= {rule.definition.id for rule in plan.rules}
+    assert plan.site.vision.cores == 1.5
 
 
 def test_the_samples_of_uplink_md_are_sites(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 _MOST_REPORTS = 1000
+_TIDY_EVERY_S = 3600.0
 
 
 class Shadowed(Protocol):
@@ -143,6 +144,7 @@ class Shadows:
     def __init__(self, store: ModelStore, clock: Clock, tell: Teller) -> None:
         self._store, self._clock, self._tell = store, clock, tell
         self._shadow: Shadow | None = None
+        self._tidy_s = clock.now().mono_s
 
     def refusal(self) -> str:
         """Return why another one may not begin, or nothing: each costs the processor as a camera does."""
@@ -179,7 +181,11 @@ class Shadows:
         }
 
     async def look(self) -> None:
-        """End what has ended by itself."""
+        """End what has ended by itself; delete old pictures now and then."""
+        now = self._clock.now()
+        if now.mono_s >= self._tidy_s:
+            self._tidy_s = now.mono_s + _TIDY_EVERY_S
+            await asyncio.to_thread(self._store.expire_pictures, now.utc.timestamp())
         if self._shadow is not None and self._shadow.is_over:
             await self.end(self._shadow.ended)
 

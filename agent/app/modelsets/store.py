@@ -28,6 +28,8 @@ from models.signers import SIGNATURES, Signers, signatures_of
 
 log = structlog.get_logger(__name__)
 
+PICTURES_KEPT_S = 30 * 86400.0
+"""People are on them, if without faces."""
 _STEPS = 10
 _TEMPORARY = ".new-"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -154,13 +156,23 @@ class ModelStore:
         (folder / "comparison.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
         return kept
 
+    def expire_pictures(self, now_s: float) -> None:
+        """Delete what a comparison showed a month ago (now in seconds since 1970); what it counted is kept."""
+        for picture in (self.folder / "shadow").glob("*/*.jpg"):
+            with suppress(OSError):  # it is replaced just now, or the disk fails, which is told elsewhere
+                if now_s - picture.stat().st_mtime > PICTURES_KEPT_S:
+                    picture.unlink()
+
     def comparison(self, camera: str) -> dict[str, Any] | None:
         """Return what a camera's models said the last time, None when they never did."""
         try:
             found = json.loads((self.folder / "shadow" / camera / "comparison.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        kept = [path for path in found.get("pictures_kept", ()) if Path(path).exists()]
+        return {**found, "pictures_kept": kept}
 
     def fault(self, key: str) -> str:
         """Return why a bundle that is kept may not run, or nothing."""
