@@ -129,6 +129,14 @@ async def test_a_subscription_that_dies_alone_is_a_lost_device(real: Rig) -> Non
     await session.close()
 
 
+async def test_a_slow_sampling_is_no_silence(real: Rig) -> None:
+    session = await driver(real, {"level": {"node": NODE + "Level"}}, sampling=60.0, timeout=0.5).connect()
+    until_s = time.monotonic() + 4.5
+    while time.monotonic() < until_s:
+        await session.read()
+    await session.close()
+
+
 async def test_a_killed_server_is_noticed_at_once(real: Rig) -> None:
     session = await driver(real, {"level": {"node": NODE + "Level"}}, sampling=10.0).connect()
     await session.read()
@@ -142,14 +150,6 @@ async def test_a_killed_server_is_noticed_at_once(real: Rig) -> None:
     assert time.monotonic() - started_s < 0.5
     await session.close()
     real.server.start()
-
-
-async def test_a_slow_sampling_is_no_silence(real: Rig) -> None:
-    session = await driver(real, {"level": {"node": NODE + "Level"}}, sampling=60.0, timeout=0.5).connect()
-    until_s = time.monotonic() + 4.5
-    while time.monotonic() < until_s:
-        await session.read()
-    await session.close()
 
 
 def test_a_site_without_opcua_does_not_pay_for_it() -> None:
