@@ -58,10 +58,10 @@ outputs:
 
 
 @pytest.fixture(scope="module")
-def servers(real: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rig]]:
+def servers(opcua_server: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rig]]:
     modbus = libmodbus(tmp_path_factory.mktemp("m"))
     modbus.server.start()
-    yield {"modbus": modbus, "opcua": real}
+    yield {"modbus": modbus, "opcua": opcua_server}
     modbus.server.kill()
 
 
