@@ -217,8 +217,12 @@ class Scene:
             track.zone(name).observe(inside(feet, zone.polygon))
 
     def _is_steady(self, track: Track) -> bool:
-        """Tell whether it is seen and believed, and whatever was said of it now agrees with what was said before."""
-        if not track.confirmed or track.jumped or track.hidden or track.seen_s != self._tracker.rhythm.last_s:
+        """Tell whether it is seen, and whatever was said of it now agrees with what was said before.
+
+        Who is about to be confirmed is waited for; who is seen in doubt only is not, and stands in ``doubted``.
+        """
+        waits = not track.confirmed and track.box not in self._vague
+        if waits or track.jumped or track.hidden or track.seen_s != self._tracker.rhythm.last_s:
             return False
         voted = [each for each in self._ballots(track) if each and each.votes and each.votes[-1][0] == track.seen_s]
         return all(ballot.is_agreed for ballot in voted) and all(place.is_agreed for place in track.zones.values())

@@ -118,6 +118,17 @@ def test_who_is_followed_in_doubt_is_doubted_and_who_is_missed_leaves_nothing_st
     assert not scene.is_steady
 
 
+def test_who_was_believed_once_and_is_in_doubt_since_is_not_waited_for_until_believed_again() -> None:
+    scene, faint = Scene({}, SURE), replace(PERSON, score=SURE - 0.05)
+    judge(scene, [PERSON], 0.0)
+    assert not scene.is_steady, "it may be confirmed with the next picture"
+    for number in range(1, 20):
+        judge(scene, [faint], number * STEP_S)
+    assert scene.is_steady and scene.doubted == {faint.box}
+    judge(scene, [PERSON], 4.0)
+    assert not scene.is_steady
+
+
 def test_the_gate_stays_open_while_one_followed_in_doubt_comes_and_goes() -> None:
     gate, faint = Gate(SURE), replace(PERSON, score=SURE - 0.15)
     for number in range(100):
