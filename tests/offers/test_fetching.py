@@ -74,6 +74,7 @@ class Server:
             response = web.StreamResponse(headers={"Content-Length": str(path.stat().st_size)})
             await response.prepare(request)
             await response.write(path.read_bytes()[: self.break_at.pop(name)])
+            await asyncio.sleep(0.2)  # a line that is reset takes what was not read yet with it
             assert request.transport is not None
             request.transport.close()
             return response
