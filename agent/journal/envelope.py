@@ -51,7 +51,7 @@ def uuid7(wall_ms: int) -> str:
     value = (
         (wall_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
     )
-    digits = f"{value:032x}"
+    digits = value.to_bytes(16, "big").hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import paho.mqtt.client as mqtt
@@ -26,11 +27,16 @@ def packed(content_type: str, user: Sequence[tuple[str, str]]) -> Properties:
 
     Of a message's properties paho asks for their bytes only, and its own class takes ten times as long to make them.
     """
-    parts = [_CONTENT_TYPE, writeUTF(content_type)]  # type: ignore[no-untyped-call]
+    parts = [_CONTENT_TYPE, _utf8(content_type)]
     for name, value in user:
-        parts += (_USER_PROPERTY, writeUTF(name), writeUTF(value))  # type: ignore[no-untyped-call]
+        parts += (_USER_PROPERTY, _utf8(name), _utf8(value))
     found = b"".join(parts)
     return cast(Properties, _Packed(bytes(VariableByteIntegers.encode(len(found))) + found))  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=256)
+def _utf8(text: str) -> bytes:
+    return bytes(writeUTF(text))  # type: ignore[no-untyped-call]
 
 
 class _Packed(NamedTuple):

@@ -27,9 +27,11 @@ POISON_TRIES = 5
 POISON_PAUSE_S = 1.0
 ANSWER_LIMIT_S = 30.0
 """Another end that keeps the line but acknowledges nothing for so long is left."""
-_FETCH = 100
+_FETCH = 200
 _MOST_UNMARKED = 50
 """Acknowledged, and not yet on the disk as sent: a crash sends them twice. Only a drain at full pace comes so far."""
+_MARK_S = 0.01
+"""So long acknowledged rows may wait for others to be written with."""
 Attach = Callable[[bytes], Awaitable[bytes]]
 """Returns an event of the evidence lane as it is sent: with the file that it stands for."""
 Note = Callable[..., None]
@@ -65,7 +67,7 @@ class Flight:
         """
         self._marked: list[Row] = []
         self._marking: asyncio.Task[None] | None = None
-        self._resume_s = self._paced_s = 0.0
+        self._resume_s = self._paced_s = self._taken_s = 0.0
         self._answered_s = self._now_s()
         self._has_answered = False
         self._fetched_to = 0
@@ -180,7 +182,7 @@ class Flight:
 
     async def _land(self) -> None:
         """Wait for answers, or for something to do; then account for them."""
-        idle_s = 0.02 if self._queue or self._taken else 0.25
+        idle_s = _MARK_S if self._queue or self._taken else 0.25
         acks = await self._link.acks(idle_s)
         if acks:
             self._answered_s = self._now_s()
@@ -190,6 +192,7 @@ class Flight:
             raise LinkLost(f"{self._link.name}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
         taken = [row for ack in acks if ack.code == 0 and (row := self._arrived(ack))]
         if taken:
+            self._taken_s = self._taken_s if self._taken else self._now_s()
             self._taken.extend(taken)
             self._waits = delays(1.0, 60.0)
             self._note(more_sent=len(taken), reason="", nobody_listens=False)
@@ -202,10 +205,14 @@ class Flight:
         if self._marking is not None and self._marking.done():
             done, self._marking, self._marked = self._marking, None, []
             done.result()
-        if self._marking is None and self._taken:
+        if self._marking is None and self._taken and self._is_time_to_mark():
             self._marked, self._taken = self._taken, []
             self._marking = asyncio.create_task(self._journal.mark_sent(self._marked), name="uplink mark")
             self._marking.add_done_callback(lambda _: self._link.nudge())
+
+    def _is_time_to_mark(self) -> bool:
+        """Tell whether what was acknowledged is written now: many rows in one write, and none much later."""
+        return not self._queue or len(self._taken) >= _MOST_UNMARKED // 2 or self._now_s() - self._taken_s >= _MARK_S
 
     async def _refused(self, ack: Ack, row: Row) -> None:
         """The other end has the event not: it stays in the outbox, and sending pauses so that order is kept."""
