@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from models.options import CameraOptions, Point
+    from models.options import CameraOptions
+from models.places import Point
 
 _LEAST_PX = 32
 

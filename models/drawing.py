@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detection import Wearing
-from models.options import LineOptions, Way, ZoneOptions
+from models.places import LineOptions, Way, ZoneOptions
 from models.scene import Judgement, Seen
 
 Picture = npt.NDArray[np.uint8]

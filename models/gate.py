@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from models.detection import Box, Detection, Offer
 from models.geometry import iou
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 from models.scenery import CHANGED as CHANGED
 from models.scenery import SAME_IOU, Scenery, is_changed
 from models.vocabulary import Thing

@@ -10,7 +10,7 @@ import numpy as np
 from models.bundle import Bundle, GoldenCase
 from models.detection import Wearing
 from models.inference import Vision
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 from models.scene import Judgement, Scene
 
 LOOKS = 8

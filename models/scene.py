@@ -14,7 +14,7 @@ from models.behaviours.things import Things
 from models.detection import Box, Detection, Wearing
 from models.geometry import inside, passes
 from models.handover import Remembers, plain, restored
-from models.options import LineOptions, ZoneOptions
+from models.places import LineOptions, ZoneOptions
 from models.settling import why_unsettled
 from models.tracking import Track, Tracker
 from models.vocabulary import Gear, Thing, fact_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from agent.core.model import Remembered
+from agent.core.remembered import Remembered
 from rules.slot import Slot
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from models.detection import Box, Detection
 from models.inference import Vision
-from models.options import LineOptions, ZoneOptions
+from models.places import LineOptions, ZoneOptions
 from models.scene import Judgement, Scene
 from tools.footage import PER_S, clip
 from tools.truth import EARLY_S, FOLDER, LATE_S, WITHIN_S, ClipTruth, Crossing, Range, expected, truth

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from agent.core.document import Document
 from agent.core.errors import ConfigError
 from agent.core.options import Options
-from models.options import Point
+from models.places import Point
 
 FOLDER = Path(__file__).parents[1] / "tests/models/footage"
 WITHIN_S = 3.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from agent.core.model import Remembered
+from agent.core.remembered import Remembered
 from agent.journal import Journal
 from agent.pipeline import Pipeline
 from rules.engine import Engine

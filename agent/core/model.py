@@ -389,14 +389,3 @@ class EventDraft:
     """The rules that it happened under; the journal fills it in."""
     attributes: Mapping[str, object] = field(default_factory=dict)
     """CloudEvents attributes that stand in the place of ``data``: of an event that carries a file."""
-
-
-class Remembered(NamedTuple):
-    """What a rule's condition keeps of the past, as it is saved. ``body`` is JSON.
-
-    ``fingerprint`` tells of which condition: to another one it means nothing.
-    """
-
-    rule: str
-    fingerprint: str
-    body: str

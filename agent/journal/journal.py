@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 import structlog
 
-from agent.core.model import Alarm, EventDraft, Lane, Remembered
+from agent.core.model import Alarm, EventDraft, Lane
 from agent.core.ports import Clock
+from agent.core.remembered import Remembered
 from agent.journal.appending import Composed, Entry
 from agent.journal.autonomy import LONGEST_H
 from agent.journal.backlog import Attempt, Backlog, Batch

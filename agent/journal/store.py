@@ -13,7 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from agent.core.model import Alarm, EventDraft, Remembered
+from agent.core.model import Alarm, EventDraft
+from agent.core.remembered import Remembered
 from agent.journal.appending import Composed, Entry, insert
 from agent.journal.checkpoints import Checkpoints
 from agent.journal.composing import Composer

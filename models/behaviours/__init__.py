@@ -8,7 +8,7 @@ from models.behaviours.post import Post
 from models.behaviours.running import Running
 from models.behaviours.stay import Stay
 from models.behaviours.vehicles import NearVehicle
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 
 
 def behaviours_of(zone: ZoneOptions) -> list[Behaviour]:

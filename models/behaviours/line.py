@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from models.behaviours.base import Fact
 from models.detection import Box
-from models.options import LineOptions, Point, Way
+from models.places import LineOptions, Point, Way
 from models.tracking import Track
 
 MARGIN = 0.12

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from models.cropping import Crop, cropped
 from models.framing import around
-from models.options import LEAST_CROP, CameraOptions
+from models.options import CameraOptions
+from models.places import LEAST_CROP
 from tests.models.cameras import ZONES, camera, connected, read_until
 
 SHARES = st.floats(0, 1)

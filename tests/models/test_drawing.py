@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.drawing import annotate
-from models.options import LineOptions, Way
+from models.places import LineOptions, Way
 from models.scene import Count, Judgement
 
 UP = ((0.5, 1.0), (0.5, 0.1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Offer, Wearing
 from models.gate import CALM_S, CHANGED, FORCED_S, Gate, Look, Picture, cells_of, may_gate
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 from models.rhythm import LOST_S
 from models.scene import Scene
 from models.vitals import Vitals

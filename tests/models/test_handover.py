@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Wearing
-from models.options import LineOptions, ZoneOptions
+from models.places import LineOptions, ZoneOptions
 from models.scene import Judgement, Scene
 from models.vocabulary import Gear, Thing
 from tests.models.people import HEIGHT, WIDTH, standing, watch

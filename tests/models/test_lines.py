@@ -13,7 +13,8 @@ from agent.core.clock import SystemClock
 from models.behaviours.line import Line
 from models.camera import CameraDriver
 from models.detection import Detection
-from models.options import CameraOptions, LineOptions, Way
+from models.options import CameraOptions
+from models.places import LineOptions, Way
 from models.scene import Judgement, Scene
 from models.tracking import Track
 from tests.models.people import HEIGHT, TALL, WIDTH, Play, standing, watch

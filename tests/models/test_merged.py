@@ -11,7 +11,8 @@ from models.bundle import load_bundle
 from models.detection import Box, Detection
 from models.geometry import overlap
 from models.inference import Vision
-from models.options import BUNDLED, LineOptions, ZoneOptions
+from models.options import BUNDLED
+from models.places import LineOptions, ZoneOptions
 from models.scene import Judgement, Scene
 from tests.models.cameras import FOOTAGE
 from tests.models.people import Play, standing, watch

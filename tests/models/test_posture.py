@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detection import Box, Detection
-from models.options import CameraOptions, ZoneOptions
+from models.options import CameraOptions
+from models.places import ZoneOptions
 from models.scene import Judgement, Scene
 from models.vocabulary import Thing
 from tests.models.people import Play, standing, watch

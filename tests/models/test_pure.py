@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Person, Wearing
 from models.geometry import distance, inside, iou, without_parts
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 from models.scene import Judgement, Scene
 from models.tracking import Tracker
 from models.vocabulary import Gear

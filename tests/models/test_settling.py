@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.detection import Box, Detection, Wearing
-from models.options import ZoneOptions
+from models.places import ZoneOptions
 from models.rhythm import LOST_S, Rhythm
 from models.scene import Judgement, Scene
 from models.settling import LOOKS, SETTLED_S, why_unsettled

@@ -13,7 +13,8 @@ from agent.core.model import Quality
 from models.behaviours import behaviours_of
 from models.camera import CameraDriver
 from models.detection import Box, Detection
-from models.options import CameraOptions, ZoneOptions
+from models.options import CameraOptions
+from models.places import ZoneOptions
 from models.scene import Judgement, Scene
 from models.session import HIDDEN
 from tests.models.cameras import camera, connected, read_until

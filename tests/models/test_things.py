@@ -16,7 +16,8 @@ from models.behaviours.things import Things
 from models.behaviours.vehicles import LOST_S, way
 from models.camera import CameraDriver
 from models.detection import Box, Detection
-from models.options import BUNDLED, CameraOptions, ZoneOptions
+from models.options import BUNDLED, CameraOptions
+from models.places import ZoneOptions
 from models.scene import Scene
 from models.vocabulary import Thing
 from tests.models.people import Play, standing, watch

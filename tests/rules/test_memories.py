@@ -9,8 +9,9 @@ import pytest
 
 from agent.app.memories import ROUND_S, Memories
 from agent.core.clock import ManualClock, SystemClock
-from agent.core.model import AlarmDefinition, Instant, PointInfo, Priority, Remembered, Sample
+from agent.core.model import AlarmDefinition, Instant, PointInfo, Priority, Sample
 from agent.core.ports import Facts
+from agent.core.remembered import Remembered
 from agent.facts import FactTable
 from agent.journal import Identity, Journal
 from agent.pipeline import Pipeline
