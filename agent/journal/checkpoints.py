@@ -20,7 +20,7 @@ class Checkpoints:
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self._path, self._db = path, db
         self._log = path.with_name(path.name + "-wal")
-        self._since = 0
+        self._since = self._log.stat().st_size if self._log.exists() else 0  # left by who was killed
         self._thread = ThreadPoolExecutor(1, "journal checkpoint")
         self._running: Future[None] | None = None
         self.tight = False

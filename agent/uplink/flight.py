@@ -151,8 +151,9 @@ class Flight:
             mid = self._link.publish(message.topic, message.body, self._beside(row, replayed), message.retain)
             self._rows[mid] = row
             self.is_mute = self.is_mute or not self._has_answered
-        self._open[row.seq] = len(found)
-        if not found:
+        if found:
+            self._open[row.seq] = len(found)
+        else:
             self._taken.append(row)
 
     def _messages(self, row: Row) -> list[Outgoing]:
@@ -167,7 +168,10 @@ class Flight:
         if row is None:
             return None
         self._open[row.seq] -= 1
-        return row if self._open[row.seq] == 0 else None
+        if self._open[row.seq] > 0:
+            return None
+        del self._open[row.seq]
+        return row
 
     def _may_carry(self, row: Row) -> bool:
         """Tell whether a row of evidence is read, and no other is on its way: an alarm waits for one at most."""
@@ -218,6 +222,7 @@ class Flight:
         """The other end has the event not: it stays in the outbox, and sending pauses so that order is kept."""
         self._queue.clear()
         self._rows = {mid: each for mid, each in self._rows.items() if each is not row}
+        del self._open[row.seq]
         pause_s = next(self._waits) if ack.code not in POISON else POISON_PAUSE_S
         self._resume_s = max(self._resume_s, self._now_s() + pause_s)
         plain = "nobody subscribes to our topic" if ack.code == NO_SUBSCRIBERS else ""

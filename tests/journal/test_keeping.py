@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane
 from agent.journal import Identity, Journal, JournalOptions
 from agent.journal.autonomy import LONGEST_H, Autonomy
+from agent.journal.checkpoints import EVERY_BYTES
 from agent.journal.composing import Composer
 from agent.journal.envelope import encode, envelope
 from agent.journal.outbox import LaneMark
@@ -238,3 +240,26 @@ def test_the_command_line_reads_the_file(tmp_path: Path) -> None:
     assert spoilt.exit_code == 1 and "event 2: its bytes do not match" in spoilt.output
     missing = run.invoke(app, ["journal", "verify", str(tmp_path / "none.db")])
     assert missing.exit_code == 1 and "cannot be read as a journal" in missing.output
+
+
+def test_a_log_that_killed_agents_left_does_not_grow_from_start_to_start(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+    big = EventDraft("test", Lane.STATE, "s", {"text": "x" * 50_000}, CLOCK.now())
+    store = Store(tmp_path / "journal.db", WHO)
+    store.append(store.compose([big] * 20), ())
+    for _ in range(4):
+        store._checkpoints._since = 0  # as if each of these had been another agent, killed at once
+        store.append(store.compose([big] * 20), ())
+    for path in tmp_path.glob("journal.db*"):
+        shutil.copy(path, left / path.name)
+    store.close()
+    assert (left / "journal.db-wal").stat().st_size > EVERY_BYTES
+    again = Store(left / "journal.db", WHO)
+    again.append(again.compose([big]), ())
+    again.append(again.compose([big]), ())
+    again._checkpoints._thread.submit(lambda: None).result()
+    again.append(again.compose([big]), ())
+    busy, in_log, moved = again._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    again.close()
+    assert busy == 0 and in_log == moved < 100, "the log has begun anew"
