@@ -72,8 +72,8 @@ class Backlog:
 
     def behind(self, batch: Batch, count: int) -> Batch:
         """Return what comes behind the first ``count`` drafts of a batch that is being written."""
-        first = max(0, count - len(batch.losses))
         with self._lock:
+            first = self._standing(batch, count)
             taken = list(islice(self._events, first, first + _MOST_IN_ONE))
             alarms = {id_: alarm for id_, alarm in self._alarms.items() if batch.alarms.get(id_) is not alarm}
         return Batch([_stamped(draft, revision) for draft, revision in taken], taken, alarms, {})
@@ -81,12 +81,21 @@ class Backlog:
     def written(self, batch: Batch, count: int) -> None:
         """Forget the first ``count`` drafts of a batch, and its alarms unless they changed meanwhile."""
         with self._lock:
-            for item in batch.taken[: max(0, count - len(batch.losses))]:
-                if self._events and self._events[0] is item:
-                    self._events.popleft()
+            for _ in range(self._standing(batch, count)):
+                self._events.popleft()
             self._alarms = {id_: alarm for id_, alarm in self._alarms.items() if batch.alarms.get(id_) is not alarm}
-            left = {lane: count - batch.losses.get(lane, 0) for lane, count in self._lost.items()}
-            self._lost = {lane: count for lane, count in left.items() if count}
+            told = dict(islice(batch.losses.items(), count))
+            left = {lane: lost - told.get(lane, 0) for lane, lost in self._lost.items()}
+            self._lost = {lane: lost for lane, lost in left.items() if lost}
+
+    def _standing(self, batch: Batch, count: int) -> int:
+        """Return how many of the first ``count`` drafts still stand here, in front: some may have been dropped."""
+        standing, events = 0, iter(self._events)
+        front = next(events, None)
+        for item in batch.taken[: max(0, count - len(batch.losses))]:
+            if front is item:
+                standing, front = standing + 1, next(events, None)
+        return standing
 
     def _drop_one(self) -> None:
         """Drop the oldest event of the least important lane that has any; alarms last."""
