@@ -25,10 +25,14 @@ class Arrival:
 
 
 class Subscriber:
-    """Use as a context manager; it reconnects by itself."""
+    """Use as a context manager; it reconnects by itself.
 
-    def __init__(self, port: int, topic: str = "plant/#", client_id: str = "centre") -> None:
+    A ``quick`` one is told each message once at most: our mosquitto saves whatever else it tells, and takes its time.
+    """
+
+    def __init__(self, port: int, topic: str = "plant/#", client_id: str = "centre", *, quick: bool = False) -> None:
         self.arrivals: list[Arrival] = []
+        self._qos = 0 if quick else 1
         self._topic = topic
         self._port = port
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
@@ -65,7 +69,7 @@ class Subscriber:
         return list(unique.values())
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe(self._topic, qos=1)
+        client.subscribe(self._topic, qos=self._qos)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         user = dict(getattr(message.properties, "UserProperty", []))
