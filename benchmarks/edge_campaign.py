@@ -1,6 +1,6 @@
 """Journal and uplink are killed again and again, their connections cut, their broker killed: what is lost or stuck?
 
-``python -m benchmarks.edge_campaign [KILLS] [BROKER_KILLS]``
+``python -m benchmarks.edge_campaign [KILLS] [BROKER_KILLS] [SEED]``: several beside each other take other seeds.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _CUT_S = (0.05, 0.6)
 class Campaign:
     """One edge after another works on the same journal, with the same broker."""
 
-    def __init__(self, folder: Path, broker: Server, proxy: Proxy, port: int) -> None:
+    def __init__(self, folder: Path, broker: Server, proxy: Proxy, port: int, seed: int) -> None:
         self._folder, self._broker, self._proxy, self._port = folder, broker, proxy, port
-        self._rng = random.Random(0)
+        self._rng = random.Random(seed)
         self.kept: list[str] = []
         self.interrupted = 0
 
@@ -67,22 +67,22 @@ class Campaign:
         self.interrupted += 1
 
 
-def rows(kills: int = KILLS, broker_kills: int = BROKER_KILLS) -> list[Row]:
+def rows(kills: int = KILLS, broker_kills: int = BROKER_KILLS, seed: int = 0) -> list[Row]:
     """Return what arrived of what was kept."""
     with tempfile.TemporaryDirectory() as place:
         broker = mosquitto(Path(place))
         broker.start()
         try:
-            return asyncio.run(_rows(Path(place), broker, kills, broker_kills))
+            return asyncio.run(_rows(Path(place), broker, kills, broker_kills, seed))
         finally:
             broker.kill()
 
 
-async def _rows(folder: Path, broker: Server, kills: int, broker_kills: int) -> list[Row]:
+async def _rows(folder: Path, broker: Server, kills: int, broker_kills: int, seed: int) -> list[Row]:
     proxy = Proxy(broker.port)
     async with proxy as port:
         with Subscriber(broker.port) as centre:
-            campaign = Campaign(folder, broker, proxy, port)
+            campaign = Campaign(folder, broker, proxy, port, seed)
             await _suffer(campaign, kills, broker_kills)
             owed = set(campaign.kept)
             drained_s = await _drain(campaign, centre, owed)

@@ -39,7 +39,7 @@ async def test_a_kill_in_the_middle_of_a_drain_doubles_no_more_than_the_window(t
     broker, rng = mosquitto(tmp_path), random.Random(0)
     broker.start()
     command = [sys.executable, "-m", "tests.faults.edge", str(tmp_path), str(broker.port)]
-    doubles = []
+    doubles: list[int] = []
     try:
         with Subscriber(broker.port, quick=True) as centre:
             for _ in range(_KILLS):
