@@ -27,9 +27,10 @@ from agent.journal.envelope import Identity, encode
 from agent.journal.keeping import Keeper
 from agent.journal.opening import Damaged
 from agent.journal.options import JournalOptions
+from agent.journal.outbox import Row
 from agent.journal.replays import Replay
 from agent.journal.salvage import Salvage
-from agent.journal.store import Row, Store
+from agent.journal.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +101,7 @@ class Journal:
         self._keeper = Keeper(options, self._tell_loss)
         self._ballast = Ballast(path.with_name("journal.ballast"), options.ballast_mb << 20)
         self._salvage: Salvage | None = None
-        self._cramped = False
+        self._cramped = self._suspect = False
         self._doubt: Attempt | None = None
         """Is being written, or failed: then nobody knows whether it is on the disk."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -190,6 +191,7 @@ class Journal:
             try:
                 self._work()
             except (sqlite3.Error, OSError) as error:
+                self._suspect = self._suspect or type(error) is sqlite3.DatabaseError  # its kinds blame no file
                 self._failed(f"{type(error).__name__}: {error}", is_full(error))
                 retry_s = time.monotonic() + _RETRY_S
                 if self._closing and self._gives_up():
@@ -226,6 +228,7 @@ class Journal:
             self._keep_house(store)
 
     def _keep_house(self, store: Store) -> None:
+        store.look_for_damage()
         self._keeper.keep(store)
         self._ballast.lay()
         if self._salvage is not None:
@@ -307,7 +310,7 @@ class Journal:
     def _open(self) -> Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return Store(self.path, self._who, self._sends, self._confirms)
+            store = Store(self.path, self._who, self._sends, self._confirms, self._suspect)
         except Damaged as error:
             aside = self._set_aside()
             log.error("journal damaged, a new one is begun", reason=str(error), kept=aside.name)
@@ -315,7 +318,8 @@ class Journal:
             store = Store(self.path, self._who, self._sends, self._confirms)
             self._salvage = Salvage(aside)
             store.resume(self._salvage.lanes, self._salvage.alarms)
-            return store
+        self._suspect = False
+        return store
 
     def _go_on_salvaging(self, store: Store, salvage: Salvage) -> None:
         """Take over a little of what can be read of a damaged file, so that the present does not wait for it."""

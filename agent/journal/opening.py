@@ -7,6 +7,8 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
+from agent.journal.checking import fault_of
+
 PAGE = 4096
 
 
@@ -14,18 +16,21 @@ class Damaged(Exception):  # noqa: N818 - a state of the file; the journal then 
     """The file is no usable journal."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open or make the file. Raises Damaged, or sqlite3.OperationalError while the disk is to blame."""
+def connect(path: Path, whole: bool = True) -> sqlite3.Connection:
+    """Open or make the file, and look for damage: in the ``whole`` of it, or in what a start reads.
+
+    Raises Damaged, or sqlite3.OperationalError while the disk is to blame.
+    """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
     try:
-        _prepare(db)
+        _prepare(db, whole)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, whole: bool) -> None:
     """Set it up. Without secure_delete: it writes as much as is deleted, and a full disk has no room for that."""
     try:
         (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -36,15 +41,15 @@ def _prepare(db: sqlite3.Connection) -> None:
             "secure_delete = OFF",
         ):
             db.execute(f"PRAGMA {pragma}")
-        (check,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        fault = fault_of(db, whole)
         (full,) = db.execute("PRAGMA synchronous").fetchone()
         _migrate(db)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
         raise Damaged(str(error)) from error
-    if check != "ok":
-        raise Damaged(str(check))
+    if fault:
+        raise Damaged(fault)
     if mode != "wal" or full != 2:
         raise sqlite3.OperationalError(f"the file system does not keep a WAL (journal_mode {mode}, synchronous {full})")
 

@@ -9,6 +9,21 @@ from dataclasses import dataclass, field
 from agent.core.model import Lane
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event that waits to be sent. ``wall_ns`` tells its age."""
+
+    seq: int
+    lane: str
+    lane_seq: int
+    id: str
+    wall_ns: int
+    body: bytes
+    attempts: int
+    again: bool = False
+    """It was sent before, and the centre asked for it once more."""
+
+
 @dataclass
 class LaneMark:
     """One lane: ``last`` number given, everything up to ``done`` is done, ``ahead`` is done too; ``bytes`` kept.

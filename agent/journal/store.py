@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from typing import Any
 from agent.core.model import Alarm, EventDraft
 from agent.core.remembered import Remembered
 from agent.journal.appending import Composed, Entry, insert
+from agent.journal.checking import Check, is_large
 from agent.journal.checkpoints import Checkpoints
 from agent.journal.composing import Composer
 from agent.journal.envelope import Identity, alarm_from_json, alarm_to_json, boot_id, checksum
 from agent.journal.opening import PAGE, connect
-from agent.journal.outbox import LaneMark, Marks
+from agent.journal.outbox import LaneMark, Marks, Row
 from agent.journal.removal import Removed, remove
 from agent.journal.replays import Replay, Replays
 from agent.journal.salvage import Salvaged
@@ -36,35 +36,24 @@ _MOST_REMOVED = 4 << 20
 """At once: who must lose something loses little more than is needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An event that waits to be sent. ``wall_ns`` tells its age."""
-
-    seq: int
-    lane: str
-    lane_seq: int
-    id: str
-    wall_ns: int
-    body: bytes
-    attempts: int
-    again: bool = False
-    """It was sent before, and the centre asked for it once more."""
-
-
 class Store:
     """One open file. Every method may raise sqlite3.Error; the connection is then not to be used again."""
 
-    def __init__(self, path: Path, who: Identity, sends: bool = True, confirms: bool = False) -> None:
+    def __init__(
+        self, path: Path, who: Identity, sends: bool = True, confirms: bool = False, suspect: bool = False
+    ) -> None:
         """Open or make the file; without ``sends`` there is no uplink, and nothing waits for one.
 
-        With ``confirms`` the centre says what it has stored, and what it has not is kept.
+        With ``confirms`` the centre says what it has stored, and what it has not is kept. A large file is checked for
+        damage while it is in use, one that is ``suspect`` before.
         """
         self.path = path
         self.confirms = confirms
         self._compose = Composer(who)
         self._sends = sends
         self._unflushed = 0
-        self._db = connect(path)
+        in_use = not suspect and is_large(path)
+        self._db = connect(path, whole=not in_use)
         self._checkpoints = Checkpoints(path, self._db)
         self._flusher = ThreadPoolExecutor(1, "journal flush")
         self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
@@ -73,12 +62,20 @@ class Store:
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
         self.last_seq = int(row[0]) if row else 0
+        self._check = Check(path) if in_use else None
 
     def close(self) -> None:
         """Close the file."""
+        if self._check is not None:
+            self._check.stop()
         self._checkpoints.close()
         self._flusher.shutdown()
         self._db.close()
+
+    def look_for_damage(self) -> None:
+        """Raise sqlite3.DatabaseError if the check has found any."""
+        if self._check is not None:
+            self._check.told()
 
     @property
     def lanes(self) -> dict[str, LaneMark]:
@@ -142,6 +139,9 @@ class Store:
     def keep_log_empty(self, tight: bool) -> None:
         """While room is ``tight``, have no log that would need room to be emptied."""
         self._checkpoints.tight = tight
+        if tight and self._check is not None:  # who reads keeps the log from being emptied
+            self._check.stop()
+            self._check = None
 
     def spare_bytes(self) -> int:
         """Return how much can be written without the file growing."""

@@ -13,8 +13,8 @@ from agent.core.clock import SystemClock
 from agent.core.model import EventDraft, Lane
 from agent.journal import Identity, JournalOptions
 from agent.journal.keeping import Keeper
-from agent.journal.outbox import LaneMark
-from agent.journal.store import Row, Store
+from agent.journal.outbox import LaneMark, Row
+from agent.journal.store import Store
 
 WHO = Identity("gw", "works", "hall", "0.1")
 
