@@ -17,7 +17,7 @@ from agent.reports import removal_row
 
 log = structlog.get_logger(__name__)
 _FRESH_S = {"24h": 1.0, "30d": 60.0}
-_PAGE = 100
+_PAGE = 500
 _REST_S = 0.01
 """Between two pages of the journal, so that what is written now does not wait for what is long past."""
 

@@ -273,13 +273,16 @@ class Store:
         return dict(self._db.execute("SELECT seq, reason FROM quarantine ORDER BY seq"))
 
     def events(self, limit: int, after: int | None, lane: str | None) -> list[dict[str, Any]]:
-        """Return envelopes with their ``journalseq``, oldest first: the newest, or the first behind ``after``."""
+        """Return envelopes with their ``journalseq``, oldest first: the newest, or the first behind ``after``.
+
+        The newest of a lane are those of its highest numbers: there is an index for these, and none by ``seq``.
+        """
         where = ["seq > ?"] if after is not None else []
         where += ["lane = ?"] if lane is not None else []
         values = [value for value in (after, lane) if value is not None]
         clause = f"WHERE {' AND '.join(where)}" if where else ""
-        order = "ASC" if after is not None else "DESC"
-        query = f"SELECT seq, hash, body FROM event {clause} ORDER BY seq {order} LIMIT ?"
+        order = "seq ASC" if after is not None else "seq DESC" if lane is None else "lane_seq DESC"
+        query = f"SELECT seq, hash, body FROM event {clause} ORDER BY {order} LIMIT ?"
         rows = self._db.execute(query, (*values, limit)).fetchall()
         rows = rows if after is not None else rows[::-1]
         return [Entry(*row).envelope() for row in rows]
