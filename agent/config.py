@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from agent.annunciation.self_test import ProofTestOptions, SelfTestOptions
 from agent.core.calendars import Calendar, Window, time_zone
 from agent.core.document import Document, Where, suggestion
 from agent.core.errors import ConfigError, Fault
+from agent.core.files import sha256_of
 from agent.core.model import Level
 from agent.core.options import PointOptions
 from agent.core.ports import DriverType
@@ -118,7 +118,7 @@ class _Reader:
         self_test, proof_test = self._self_test(outputs), self._proof_test()
         if gateway is None:
             return None
-        revision = hashlib.sha256(self._path.read_bytes()).hexdigest()[:12]
+        revision = sha256_of(self._path)[:12]
         placed = self._placed(gateway)
         evidence = self._model(EvidenceOptions, ("evidence",)) or EvidenceOptions()
         vision = self._model(VisionOptions, ("vision",)) or VisionOptions()

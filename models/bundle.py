@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from agent.core.document import Document, suggestion
 from agent.core.errors import ConfigError, Fault
+from agent.core.files import sha256_of
 from agent.core.options import Options
 from models.detection import Offer, Wearing
 from models.feed import InputSpec
@@ -254,7 +254,7 @@ class Bundle:
 
     def digest(self) -> str:
         """Return the sha256 of the manifest, which names that of every file: it says which model this is."""
-        return hashlib.sha256((self.folder / "manifest.yaml").read_bytes()).hexdigest()
+        return sha256_of(self.folder / "manifest.yaml")
 
     def path(self, name: str) -> Path:
         """Return where a file of the bundle stands."""
@@ -298,7 +298,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _file_fault(path: Path, expected: str) -> str:
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         return f"cannot be read ({error.strerror}); copy the bundle anew"
     if found == expected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agent.core.files import sync
+from agent.core.files import sha256_of, sync
 
 Picture = npt.NDArray[np.uint8]
 CODEC = "mp4v"
@@ -55,8 +54,7 @@ def count(path: Path) -> int:
 
 def fingerprint(path: Path) -> tuple[int, str]:
     """Return size and sha256 of a file. Raises OSError."""
-    content = path.read_bytes()
-    return len(content), hashlib.sha256(content).hexdigest()
+    return path.stat().st_size, sha256_of(path)
 
 
 def _place(part: Path, path: Path) -> None:

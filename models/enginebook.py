@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -11,6 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from agent.core.files import sha256_of
 from models.engines import Tried, tried_of
 
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "tensorrt", "openvino")
@@ -51,7 +51,7 @@ class EngineBook:
 
     @staticmethod
     def _path(folder: Path, bundle: Path) -> Path:
-        return folder / f"{hashlib.sha256((bundle / 'manifest.yaml').read_bytes()).hexdigest()[:16]}.json"
+        return folder / f"{sha256_of(bundle / 'manifest.yaml')[:16]}.json"
 
 
 def machine() -> str:

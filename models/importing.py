@@ -5,7 +5,6 @@ Free of numpy: networks and pictures are the children's.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from agent.core.errors import NotAllowed
+from agent.core.files import sha256_of
 from models.detection import Offer
 from models.feed import InputSpec
 from models.inspection import MOST_MEMORY, Inspection, Question, ask_child, inspect
@@ -129,7 +129,7 @@ def pictures_in(folder: Path, most: int | None = MOST_PICTURES) -> list[Path]:
 def sha256(path: Path) -> str:
     """Return a file's hash as a manifest writes it. Raises NotAllowed when it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise NotAllowed(f"{path} cannot be read: {error.strerror}") from error
 

@@ -1,7 +1,8 @@
-"""Files that are there whole or as they were, also after the power went."""
+"""Files that are there whole or as they were, also after the power went; and the hash by which one is known."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -26,3 +27,9 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256, 64 hex digits; a file of any size takes little memory. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from agent.core.files import replace_durably, sync
+from agent.core.files import replace_durably, sha256_of, sync
 from agent.evidence.item import Item, Order
 from agent.evidence.quota import MB
 
@@ -46,9 +46,9 @@ class EvidenceStore:
         for part in folder.glob("part.*"):
             part.unlink()
         for kind, (name, media) in FILES.items():
-            if (folder / name).is_file():
-                content = (folder / name).read_bytes()
-                found.append((kind, name, media, len(content), hashlib.sha256(content).hexdigest()))
+            path = folder / name
+            if path.is_file():
+                found.append((kind, name, media, path.stat().st_size, sha256_of(path)))
         return found
 
     def read(self, item: Item) -> tuple[bytes, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import shutil
 import ssl
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from agent.core.errors import NotAllowed, NotConnected, Refused
+from agent.core.files import sha256_of
 from agent.links import tls
 from agent.offers.options import OfferOptions
 
@@ -99,7 +99,7 @@ class Fetcher:
         """
         part = path.with_name(path.name + _PART)
         have = await asyncio.to_thread(_size, part)
-        if not have or await asyncio.to_thread(_sha256, part) != sha256:
+        if not have or await asyncio.to_thread(sha256_of, part) != sha256:
             async with _answer(session, url, have) as response:
                 goes_on = _goes_on(response, have)
                 budget.left += 0 if goes_on else have
@@ -155,7 +155,7 @@ def _permit_answer(url: str, response: aiohttp.ClientResponse) -> None:
 
 async def _judge(part: Path, url: str, sha256: str, went_on: bool) -> None:
     """Delete what is not the file that was meant: as whole as it can be, it will not become it."""
-    if await asyncio.to_thread(_sha256, part) == sha256:
+    if await asyncio.to_thread(sha256_of, part) == sha256:
         return
     await asyncio.to_thread(part.unlink)
     if went_on:
@@ -173,8 +173,3 @@ def _goes_on(response: aiohttp.ClientResponse, have: int) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,7 @@ import aiohttp
 from agent.app.modelsets.store import ModelStore, key_of
 from agent.core.document import Document
 from agent.core.errors import ConfigError, NotConnected, Refused
-from agent.core.files import replace_durably
+from agent.core.files import replace_durably, sha256_of
 from agent.offers import Offer
 from agent.offers.fetching import Fetcher
 from models.bundle import Bundle, Manifest
@@ -70,11 +70,11 @@ class Arrivals:
     def _here(self, offer: Offer) -> str:
         kept = self._store.path(offer.key) / _MANIFEST
         if kept.is_file() and not self._store.fault(offer.key):
-            if _sha256(kept) == offer.sha256:
+            if sha256_of(kept) == offer.sha256:
                 return offer.key
             raise Refused(f"{offer.key} is kept already with other files; give the new one a new version")
         for path in _brought(self._incoming) if self._incoming is not None else ():
-            if _sha256(path) == offer.sha256:
+            if sha256_of(path) == offer.sha256:
                 self._permit(offer, path.parent)
                 return str(path.parent)
         return ""
@@ -131,10 +131,6 @@ def _brought(incoming: Path) -> Iterator[Path]:
     """Yield manifests one or two folders below: ``ppe-1.0.1`` or ``ppe/1.0.1``."""
     found = chain(incoming.glob(f"*/{_MANIFEST}"), incoming.glob(f"*/*/{_MANIFEST}"))
     return (path for path in islice(found, _MOST_BROUGHT) if path.stat().st_size <= _LARGEST_MANIFEST)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _delete_others(folder: Path, wanted: Collection[str]) -> None:
