@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.drivers.rigs import Rig, node_opcua
+from tests.servers.mosquitto import mosquitto
+from tests.servers.process import Server
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,28 @@ def opcua_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     rig.server.start()
     yield rig
     rig.server.kill()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Server]:
+    """A mosquitto of the test's own: it is killed, and started again, at will."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    server = mosquitto(folder)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def brokers(tmp_path: Path) -> Iterator[list[Server]]:
+    """Two of them, where one takes over from the other."""
+    made = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        made.append(mosquitto(folder))
+        made[-1].start()
+    yield made
+    for each in made:
+        each.kill()

@@ -20,7 +20,7 @@ from agent.app.plan import load_plan
 from agent.app.rulesets.store import RuleStore
 from agent.app.wiring import Agent
 from tests.fakes import until
-from tests.servers.mosquitto import mosquitto
+from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 
 pytestmark = pytest.mark.server
@@ -59,10 +59,7 @@ class Centre(Subscriber):
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Agent, Centre]]:
-    (folder / "broker").mkdir()
-    broker = mosquitto(folder / "broker")
-    broker.start()
+async def running(folder: Path, broker: Server) -> AsyncIterator[tuple[Agent, Centre]]:
     (folder / "site.yaml").write_text(SITE.format(port=broker.port))
     (folder / "rules.yaml").write_text(RULES)
     agent = Agent(load_plan(folder / "site.yaml"), folder, folder / "s.sock", RuleStore(folder / "rules"))
@@ -75,7 +72,6 @@ async def running(folder: Path) -> AsyncIterator[tuple[Agent, Centre]]:
     finally:
         stop.set()
         await task
-        broker.kill()
 
 
 def command(name: str, /, **arguments: Any) -> dict[str, Any]:
@@ -84,8 +80,8 @@ def command(name: str, /, **arguments: Any) -> dict[str, Any]:
     return {**told, "role": "dispatcher", "operator": "Li Wei", "note": "seen", "arguments": arguments}
 
 
-async def test_a_command_is_done_answered_and_told(tmp_path: Path) -> None:
-    async with running(tmp_path) as (agent, centre):
+async def test_a_command_is_done_answered_and_told(tmp_path: Path, broker: Server) -> None:
+    async with running(tmp_path, broker) as (agent, centre):
         await until(
             lambda: agent.pipeline.engine.alarms["gas.H"].active and agent.pipeline.engine.alarms["fire.H"].active
         )

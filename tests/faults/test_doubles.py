@@ -15,7 +15,7 @@ from agent.core.model import EventDraft, Lane
 from agent.journal import Journal
 from tests.fakes import until
 from tests.faults.edge import WHO
-from tests.servers.mosquitto import mosquitto
+from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 
 pytestmark = pytest.mark.server
@@ -34,25 +34,21 @@ def _has(centre: Subscriber, count: int) -> bool:
     return len(centre.arrivals) >= count
 
 
-async def test_a_kill_in_the_middle_of_a_drain_doubles_no_more_than_the_window(tmp_path: Path) -> None:
+async def test_a_kill_in_the_middle_of_a_drain_doubles_no_more_than_the_window(tmp_path: Path, broker: Server) -> None:
     _fill(tmp_path / "journal.db")
-    broker, rng = mosquitto(tmp_path), random.Random(0)
-    broker.start()
+    rng = random.Random(0)
     command = [sys.executable, "-m", "tests.faults.edge", str(tmp_path), str(broker.port)]
     doubles: list[int] = []
-    try:
-        with Subscriber(broker.port, quick=True) as centre:
-            for _ in range(_KILLS):
-                enough = len(centre.arrivals) + rng.randint(50, 450)
-                edge = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-                try:
-                    await until(partial(_has, centre, enough), 30.0)
-                finally:
-                    edge.kill()
-                    edge.wait()
-                ids = [arrival.body["id"] for arrival in centre.events()]
-                doubles.append(len(ids) - len(set(ids)) - sum(doubles))
-    finally:
-        broker.kill()
+    with Subscriber(broker.port, quick=True) as centre:
+        for _ in range(_KILLS):
+            enough = len(centre.arrivals) + rng.randint(50, 450)
+            edge = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            try:
+                await until(partial(_has, centre, enough), 30.0)
+            finally:
+                edge.kill()
+                edge.wait()
+            ids = [arrival.body["id"] for arrival in centre.events()]
+            doubles.append(len(ids) - len(set(ids)) - sum(doubles))
     assert len(set(ids)) < _ROWS, "the last kill came after the drain"
     assert max(doubles) <= _WINDOW, doubles

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from tests.servers.certificates import Authority
 from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server, free_port
 from tests.sparkplug.rig import Host, running, says, until
-
-
-@pytest.fixture
-def brokers(tmp_path: Path) -> Iterator[list[Server]]:
-    made = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        made.append(mosquitto(tmp_path / name))
-        made[-1].start()
-    yield made
-    for each in made:
-        each.kill()
 
 
 @pytest.mark.server

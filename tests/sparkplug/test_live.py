@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,23 +15,12 @@ from agent.core.clock import SystemClock
 from agent.sparkplug.bdseq import Connections
 from agent.sparkplug.sparkplug_b_pb2 import Payload
 from tests.drivers.test_modbus_lines import certificate
-from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server, free_port
 from tests.sparkplug.rig import Host, events, running, says, until
 
 __all__ = ["certificate"]
 pytestmark = pytest.mark.server
 DCMD = "spBv1.0/works/DCMD/hall-3/pump"
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Server]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    server = mosquitto(folder)
-    server.start()
-    yield server
-    server.kill()
 
 
 def asks(name: str, value: Any, age_s: float = 0.0) -> bytes:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ from agent.core.clock import SystemClock
 from agent.core.model import EventDraft, Lane
 from agent.journal import Identity, Journal
 from agent.uplink import Uplink, UplinkOptions
-from tests.servers.mosquitto import mosquitto
-from tests.servers.process import Server
 
 WHO = Identity("gw", "works", "hall", "0.1")
 
@@ -47,16 +45,6 @@ async def until_empty(gateway: Gateway, limit_s: float = 20.0) -> None:
     async with asyncio.timeout(limit_s):
         while await gateway.pending():
             await asyncio.sleep(0.05)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Server]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    server = mosquitto(folder)
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import until
-from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 from tests.uplink.conftest import Gateway, until_empty
 from tests.uplink.fake_broker import FakeBroker
 
 pytestmark = pytest.mark.usefixtures("fast_backoff")
-
-
-@pytest.fixture
-def brokers(tmp_path: Path) -> Iterator[list[Server]]:
-    made = []
-    for name in ("first", "second"):
-        folder = tmp_path / name
-        folder.mkdir()
-        made.append(mosquitto(folder))
-        made[-1].start()
-    yield made
-    for each in made:
-        each.kill()
 
 
 def at(*ports: int) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from agent.journal.envelope import encode, envelope
 from agent.reports import alarm_event, device_event, output_event
 from agent.uplink.mapping import PRESETS, load, messages, preset
 from tests.fakes import until
-from tests.servers.mosquitto import mosquitto
 from tests.servers.process import Server
 from tests.servers.subscriber import Subscriber
 from tests.uplink.conftest import Gateway, until_empty
@@ -89,15 +87,6 @@ def test_every_fault_of_a_mapping_is_told_with_its_place(tmp_path: Path) -> None
         "3:48: '${data.' is no place; write ${path}, or ${path|slug} or ${path|ms}",
         "4:6: unknown key 'wen'; did you mean 'when'?",
     ]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "broker").mkdir()
-    server = mosquitto(tmp_path / "broker")
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.mark.server
