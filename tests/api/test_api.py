@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from agent.api import serve
-from tests.view import FakeView, event
+from tests.rows import event
+from tests.view import FakeView
 
 
 @pytest.fixture

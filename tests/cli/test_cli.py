@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from agent.api import serve
 from agent.cli.main import app
 from agent.core.hazard import Handling
-from tests.view import FakeView, hazard_of
+from tests.rows import hazard_of
+from tests.view import FakeView
 
 
 @pytest.fixture

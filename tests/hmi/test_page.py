@@ -16,8 +16,9 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from agent.api import serve
 from agent.core.hazard import Handling
 from tests.fakes import until
+from tests.rows import NOW, alarm, hazard_of
 from tests.servers.process import Server, free_port
-from tests.view import NOW, FakeView, alarm, hazard_of
+from tests.view import FakeView
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 GOLDEN = next((Path(__file__).parents[2] / "models/ppe/golden").glob("*.jpg"))
