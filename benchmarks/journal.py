@@ -1,4 +1,8 @@
-"""Journal against bare SQLite, uplink against bare paho, each pair in one run."""
+"""Journal against bare SQLite, uplink against bare paho, each pair in one run.
+
+Journal and SQLite take turns, three each, and the turn with the median ratio is told: single ones vary by a third. Both
+are handed what is ready; the events are made before the clock runs.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,13 +31,14 @@ from tests.servers.mosquitto import mosquitto
 WHO = Identity("bench", "works", "hall", "0")
 EVENTS = 20_000
 BATCH = 500
+TURNS = 3
 
 
 def rows() -> list[Row]:
     """Return the ratios."""
     with tempfile.TemporaryDirectory() as folder:
-        ours = EVENTS / _timed(lambda: _journal(Path(folder) / "journal.db", EVENTS))
-        bare = EVENTS / _timed(lambda: _sqlite(Path(folder) / "bare.db"))
+        turns = sorted((_turn(Path(folder), number) for number in range(TURNS)), key=lambda turn: turn[0] / turn[1])
+        ours, bare = turns[TURNS // 2]
         drained, plain, same = _drain(Path(folder))
     return [
         ratio_row("journal: events on disk per second", ours, "1/s", bare, 0.8),
@@ -42,6 +47,14 @@ def rows() -> list[Row]:
             "uplink: drain of a backlog, over paho with the same properties beside them", drained, "1/s", same, 0.8
         ),
     ]
+
+
+def _turn(folder: Path, number: int) -> tuple[float, float]:
+    """Return events a second of the journal, and of bare SQLite."""
+    drafts = _drafts(EVENTS)
+    ours_s = _timed(lambda: _journal(folder / f"journal-{number}.db", drafts))
+    bare_s = _timed(lambda: _sqlite(folder / f"bare-{number}.db"))
+    return EVENTS / ours_s, EVENTS / bare_s
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -55,9 +68,9 @@ def _drafts(count: int) -> list[EventDraft]:
     return [EventDraft("bench", Lane.ALARM, "gas.HH", data, now) for _ in range(count)]
 
 
-def _journal(path: Path, count: int) -> None:
+def _journal(path: Path, drafts: Sequence[EventDraft]) -> None:
     with Journal(path, WHO, SystemClock()) as journal:
-        journal.record(_drafts(count), ())
+        journal.record(drafts, ())
 
 
 def _sqlite(path: Path) -> None:
@@ -86,7 +99,7 @@ def _drain(folder: Path) -> tuple[float, float, float]:
         plain = count / _timed(lambda: _paho(port, count, lambda: None))
         same = count / _timed(lambda: _paho(port, count, _beside))
         path = folder / "drain.db"
-        _journal(path, count)
+        _journal(path, _drafts(count))
         ours = count / asyncio.run(_uplink(path, port))
     finally:
         listener.kill()
