@@ -66,7 +66,7 @@ class CameraSession:
         self.reports: Callable[[Report], None] = _ignore
         """Told of each report on what the camera saw."""
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._listener = asyncio.create_task(self._listen(), name=f"{camera}.stderr")
+        self._listener = asyncio.create_task(_listen(process, self._words), name=f"{camera}.stderr")
 
     @property
     def pid(self) -> int:
@@ -285,15 +285,6 @@ class CameraSession:
         words = " | ".join(self._words)
         return f"the vision worker {how}{': ' + words if words else ''}"
 
-    async def _listen(self) -> None:
-        """Keep the last lines that the worker wrote for people."""
-        assert self._process.stderr is not None
-        with suppress(ValueError):
-            async for line in self._process.stderr:
-                text = redact(line.decode(errors="replace").strip())
-                if text:
-                    self._words.append(text)
-
     def _samples(self, report: Report) -> list[Sample]:
         now = self._clock.now()
         late_s = now.mono_s - report.taken_s
@@ -328,6 +319,16 @@ class CameraSession:
         model = self.model.ref if self.model else None
         quality = Quality.UNCERTAIN if name in unsure else Quality.GOOD
         return Sample(point, values[name], quality, now.utc, now.mono_s, reason=unsure.get(name), evidence=model)
+
+
+async def _listen(process: asyncio.subprocess.Process, words: deque[str]) -> None:
+    """Keep the last lines that the worker wrote for people; both stay together when sessions exchange workers."""
+    assert process.stderr is not None
+    with suppress(ValueError):
+        async for line in process.stderr:
+            text = redact(line.decode(errors="replace").strip())
+            if text:
+                words.append(text)
 
 
 def _file(kept: Kept) -> EvidenceFile:
