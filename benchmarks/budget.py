@@ -8,20 +8,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-
-import psutil
 
 from agent.app.vision import VisionBudget
 from agent.core.clock import SystemClock
 from benchmarks.row import Row, row
-from models import CAMERA
-from models.camera import CameraDriver
+from benchmarks.watching import FOOTAGE, camera_at, cpu_s, read_on, watch
 from models.session import CameraSession
 from rules.engine import Engine
 
-FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
 CLIPS = ("yard.mp4", "yard.mp4", "empty.mp4")
 CORES, FPS = 0.6, 5.0
 WARM_UP_S, SECONDS = 30.0, 30.0
@@ -42,11 +36,11 @@ def rows() -> list[Row]:
 async def _measure() -> tuple[float, Sequence[float], Sequence[float]]:
     """Return the cores taken, and each camera's paces: granted on average, and judged."""
     clock = SystemClock()
-    cameras = {f"camera{number}": _camera(f"camera{number}", FOOTAGE / clip) for number, clip in enumerate(CLIPS)}
+    drivers = [camera_at(FOOTAGE / clip, f"camera{n}", fps=FPS, gate="off") for n, clip in enumerate(CLIPS)]
+    cameras = {f"camera{n}": driver for n, driver in enumerate(drivers)}
     budget = VisionBudget(CORES, cameras, lambda: Engine(()), clock)
-    sessions = [await camera.connect() for camera in cameras.values()]
-    workers = [session for session in sessions if isinstance(session, CameraSession)]
-    tasks = [asyncio.create_task(_read(worker)) for worker in workers]
+    workers = [await watch(driver) for driver in drivers]
+    tasks = [asyncio.create_task(read_on(worker)) for worker in workers]
     tasks.append(asyncio.create_task(budget.run()))
     try:
         await asyncio.sleep(WARM_UP_S)
@@ -69,21 +63,7 @@ async def _measure() -> tuple[float, Sequence[float], Sequence[float]]:
     return spent_s / passed_s, means, judged
 
 
-def _camera(name: str, clip: Path) -> CameraDriver:
-    options = CAMERA.device.model_validate({"source": str(clip), "fps": FPS, "gate": "off"})
-    driver = CAMERA.build(name, options, {}, SystemClock())
-    assert isinstance(driver, CameraDriver)
-    return driver
-
-
-async def _read(session: CameraSession) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await session.read()
-
-
 def _told(worker: CameraSession) -> tuple[float, float]:
     """Return a worker's CPU in seconds, and the pictures that it judged."""
-    times = psutil.Process(worker.pid).cpu_times()
     assert worker.newest is not None
-    return float(times.user + times.system), float(worker.newest.counters["inferred"])
+    return cpu_s(worker), float(worker.newest.counters["inferred"])

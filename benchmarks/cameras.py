@@ -16,15 +16,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import psutil
 
-from agent.core.clock import SystemClock
 from benchmarks.row import Row, row
-from models import CAMERA
+from benchmarks.watching import FOOTAGE, camera_at, cpu_s, watch
 from models.gate import CHANGED, Picture, cells_of
 from models.session import CameraSession
 
-FOOTAGE = Path(__file__).parents[1] / "agent/demo/footage"
 CAMERAS, FPS, CLIP_FPS = 4, 5.0, 10
 WALKING_S, EMPTY_S = 8, 24
 WARM_UP_S = SECONDS = float(WALKING_S + EMPTY_S)
@@ -73,26 +70,18 @@ def moving_share(clip: Path) -> float:
 
 async def _measure(clips: Sequence[Path], more: Mapping[str, object]) -> tuple[float, float, float]:
     """Return the workers' CPU in % of a core at 5 pictures a second, the slowest one's pace, and the share gated."""
-    sessions = [await _open(clip, more) for clip in islice(cycle(clips), CAMERAS)]
+    sessions = [await watch(camera_at(clip, fps=FPS, **more)) for clip in islice(cycle(clips), CAMERAS)]
     try:
         await asyncio.gather(*(_read(session, WARM_UP_S) for session in sessions))
-        processes = [psutil.Process(session.pid) for session in sessions]
-        before_s, began_s = sum(map(_cpu_s, processes)), time.monotonic()
+        before_s, began_s = sum(map(cpu_s, sessions)), time.monotonic()
         counts = await asyncio.gather(*(_read(session, SECONDS) for session in sessions))
-        spent_s, passed_s = sum(map(_cpu_s, processes)) - before_s, time.monotonic() - began_s
+        spent_s, passed_s = sum(map(cpu_s, sessions)) - before_s, time.monotonic() - began_s
     finally:
         for session in sessions:
             await session.close()
     judged, gated = (sum(count[kind] for count in counts) for kind in (0, 1))
     slowest = min(count for count, _ in counts)
     return 100 * spent_s / judged * CAMERAS * FPS, slowest / passed_s, gated / judged
-
-
-async def _open(clip: Path, more: Mapping[str, object]) -> CameraSession:
-    options = CAMERA.device.model_validate({"source": str(clip), "fps": FPS, **more})
-    session = await CAMERA.build("gate", options, {}, SystemClock()).connect()
-    assert isinstance(session, CameraSession)
-    return session
 
 
 async def _read(session: CameraSession, seconds: float) -> tuple[int, int]:
@@ -105,11 +94,6 @@ async def _read(session: CameraSession, seconds: float) -> tuple[int, int]:
             gated = int(facts["gate.gated"] or 0)
             counts.append((int(facts["gate.inferred"] or 0) + gated, gated))
     return counts[-1][0] - counts[0][0], counts[-1][1] - counts[0][1]
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _given() -> list[Path]:

@@ -18,13 +18,11 @@ from agent.core.clock import SystemClock
 from agent.core.model import Quality, Sample
 from agent.runner import Runner
 from benchmarks.row import Row, row
-from models import CAMERA
-from models.camera import CameraDriver
+from benchmarks.watching import YARD, camera_at
 from models.options import BUNDLED
 
 SWAPS = 30
 POLL_S = 0.02
-FOOTAGE = Path(__file__).parent.parent / "agent/demo/footage/yard.mp4"
 
 
 def rows() -> list[Row]:
@@ -34,8 +32,7 @@ def rows() -> list[Row]:
 
 
 async def _measure(other: Path) -> list[Row]:
-    driver = CAMERA.build("gate", CAMERA.device.model_validate({"source": str(FOOTAGE)}), {}, SystemClock())
-    assert isinstance(driver, CameraDriver)
+    driver = camera_at(YARD)
     good_s: list[float] = []
 
     def ingest(batch: Sequence[Sample]) -> None:

@@ -8,21 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median, quantiles
 
-import psutil
-
-from agent.core.clock import SystemClock
 from benchmarks.row import Row, ratio_row, row
-from models import CAMERA
+from benchmarks.watching import YARD, camera_at, cpu_s, read_on, watch
 from models.camera import SHADOW_FPS, CameraDriver
 from models.session import CameraSession
 from models.wire import Report
 
-YARD = Path(__file__).parents[1] / "agent/demo/footage/yard.mp4"
 FPS = 5.0
 TURNS, TURN_S, WARM_UP_S = 3, 6.0, 3.0
 
@@ -66,12 +60,9 @@ def _told(on: str, cores: Sequence[int]) -> Iterator[Row]:
 
 async def _measure(cores: Sequence[int]) -> tuple[Turn, Turn]:
     """Return how the camera did alone and beside a shadow."""
-    options = CAMERA.device.model_validate({"source": str(YARD), "fps": FPS, "gate": "off"})
-    driver = CAMERA.build("gate", options, {}, SystemClock())
-    assert isinstance(driver, CameraDriver)
-    camera = await driver.connect()
-    assert isinstance(camera, CameraSession)
-    reading = asyncio.create_task(_read(camera))
+    driver = camera_at(YARD, fps=FPS, gate="off")
+    camera = await watch(driver)
+    reading = asyncio.create_task(read_on(camera))
     alone, beside = Turn(), Turn()
     try:
         os.sched_setaffinity(camera.pid, cores)
@@ -79,7 +70,7 @@ async def _measure(cores: Sequence[int]) -> tuple[Turn, Turn]:
             await _turn(driver, alone, camera, None)
             shadow = await driver.open_shadow(driver.bundle, lambda _: None)
             os.sched_setaffinity(shadow.pid, cores)
-            following = asyncio.create_task(_read(shadow))
+            following = asyncio.create_task(read_on(shadow))
             await _turn(driver, beside, camera, shadow)
             following.cancel()
             await shadow.end()
@@ -92,22 +83,11 @@ async def _measure(cores: Sequence[int]) -> tuple[Turn, Turn]:
 async def _turn(driver: CameraDriver, turn: Turn, camera: CameraSession, shadow: CameraSession | None) -> None:
     await asyncio.sleep(WARM_UP_S)
     sessions = [camera, shadow] if shadow is not None else [camera]
-    before = [_cpu_s(session) for session in sessions]
+    before = [cpu_s(session) for session in sessions]
     driver.watcher = turn.reports.append
     await asyncio.sleep(TURN_S)
     driver.watcher = lambda _: None
-    spent = [_cpu_s(session) - first for session, first in zip(sessions, before, strict=True)]
+    spent = [cpu_s(session) - first for session, first in zip(sessions, before, strict=True)]
     turn.camera_s += spent[0]
     turn.shadow_s += sum(spent[1:])
     turn.seconds += TURN_S
-
-
-async def _read(session: CameraSession) -> None:
-    with suppress(asyncio.CancelledError):
-        while True:
-            await session.read()
-
-
-def _cpu_s(session: CameraSession) -> float:
-    times = psutil.Process(session.pid).cpu_times()
-    return float(times.user + times.system)

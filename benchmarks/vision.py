@@ -6,7 +6,6 @@ import asyncio
 import os
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -15,16 +14,14 @@ import cv2
 import numpy as np
 import psutil
 
-from agent.core.clock import SystemClock
 from benchmarks.row import Row, row
-from models import CAMERA
+from benchmarks.watching import YARD, camera_at, cpu_s, watch
 from models.bundle import load_bundle
 from models.inference import Picture, Vision, open_session
 from models.options import BUNDLED, CameraOptions
 from models.scene import Scene
 from models.session import CameraSession
 
-YARD = Path(__file__).parents[1] / "agent/demo/footage/yard.mp4"
 FPS, WARM_UP_S, SECONDS = 5.0, 3.0, 15.0
 PICTURES = 40
 MOST_RATIO = 1.1
@@ -36,19 +33,16 @@ def rows() -> list[Row]:
 
 
 async def _worker() -> list[Row]:
-    options = CAMERA.device.model_validate({"source": str(YARD), "fps": FPS})
     began_s = time.monotonic()
-    session = await CAMERA.build("gate", options, {}, SystemClock()).connect()
-    assert isinstance(session, CameraSession)
+    session = await watch(camera_at(YARD, fps=FPS))
     ready_s = time.monotonic() - began_s
     try:
-        process = psutil.Process(session.pid)
         await _read(session, WARM_UP_S)
-        before_s, began_s = _cpu_s(process), time.monotonic()
+        before_s, began_s = cpu_s(session), time.monotonic()
         judged = await _read(session, SECONDS)
         passed_s = time.monotonic() - began_s
-        percent = 100 * (_cpu_s(process) - before_s) / passed_s
-        rss_mb = process.memory_info().rss / 1e6
+        percent = 100 * (cpu_s(session) - before_s) / passed_s
+        rss_mb = psutil.Process(session.pid).memory_info().rss / 1e6
     finally:
         await session.close()
     return [
@@ -65,11 +59,6 @@ async def _read(session: CameraSession, seconds: float) -> int:
     while time.monotonic() < until_s:
         judged += any(sample.point == "gate.persons" and sample.value is not None for sample in await session.read())
     return judged
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _pipeline() -> Row:
