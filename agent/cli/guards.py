@@ -31,7 +31,9 @@ def unnoticed(plan: Plan) -> Iterator[str]:
 def _would_show(plan: Plan, priority: Priority) -> str:
     signals = plan.annunciation.patterns[priority].signals()
     kinds = [kind for kind, signal in signals if signal.unacknowledged not in (Level.OFF, Level.CHIME)]
-    return f"declare an output of kind {' or '.join(kinds)}" if kinds else "its pattern in 'annunciation' is dark and silent"
+    if not kinds:
+        return "its pattern in 'annunciation' is dark and silent"
+    return f"declare an output of kind {' or '.join(kinds)}"
 
 
 def _how(plan: Plan, point: str, state: str) -> str:
