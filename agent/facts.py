@@ -1,4 +1,4 @@
-"""The latest sample of each point. A sample that is too old is unknown, never "still the last value"."""
+"""The latest sample of each point. A value that is too old is unknown, never "still the last value"."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FactTable:
         found = []
         for point, limit_s in self._limits_s.items():
             sample = self._samples.get(point)
-            if sample is None:
+            if sample is None or sample[2] is Quality.BAD:
                 continue
             stale_s = sample[4] + limit_s
             if now_s <= stale_s:
@@ -85,6 +85,8 @@ class FactTable:
         return found
 
     def _is_stale(self, sample: Sample, now_s: float) -> bool:
+        if sample[2] is Quality.BAD:
+            return False  # nothing is older than unknown, and why it is unknown must not be lost
         limit_s = self._limits_s.get(sample.point)
         return limit_s is not None and now_s - sample.received_s > limit_s
 

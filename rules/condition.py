@@ -88,12 +88,12 @@ def words(sample: Sample | None, now: Instant) -> str:
     """Return ``= 23.5, good, 0.3 s old`` or why there is no value."""
     if sample is None:
         return "was never read"
-    age = f"{max(now.mono_s - sample.received_s, 0.0):.1f} s old"
+    age_s = max(now.mono_s - sample.received_s, 0.0)
     if sample.value is None:
-        return f"is unknown ({sample.reason or 'bad'}), last heard of {age}"
+        return f"is unknown ({sample.reason or 'bad'}), as told {age_s:.1f} s ago"
     value = f"{sample.value:.6g}" if isinstance(sample.value, float) else str(sample.value)
     reason = f" ({sample.reason})" if sample.reason else ""
-    return f"= {value}, {sample.quality}{reason}, {age}"
+    return f"= {value}, {sample.quality}{reason}, {age_s:.1f} s old"
 
 
 def number(sample: Sample | None) -> float | None:

@@ -171,15 +171,17 @@ class Gateway:
         now_s = self._parts.clock.now().mono_s
         driver = self._plan.drivers[id_]
         config = self._plan.site.devices.get(id_) or self._plan.site.cameras[id_]
-        bad = sum(_is_bad(self._parts.pipeline.facts.get(point.id, now_s)) for point in driver.points)
+        found = (self._parts.pipeline.facts.get(point.id, now_s) for point in driver.points)
+        bad = [sample for sample in found if _is_bad(sample)]
+        first = next((f"{sample.point}: {sample.reason}" for sample in bad if sample is not None and sample.reason), "")
         return {
             "id": id_,
             "protocol": config.type.protocol,
             "state": state.link,
             "since": state.since.isoformat(),
-            "reason": state.reason,
+            "reason": state.reason or first,
             "points": len(driver.points),
-            "bad_points": bad,
+            "bad_points": len(bad),
         }
 
     def _camera(self, id_: str) -> CameraRow:

@@ -12,11 +12,11 @@ from agent.app.plan import Plan, load_plan
 from agent.cli.field import raw as octets
 from agent.cli.field.reading import UNREADABLE, Reading, all_bad, read_device, reading_of, report
 from agent.cli.field.target import beside_the_agent, targets
-from agent.cli.guards import guards
+from agent.cli.guards import guards, unnoticed
 from agent.cli.printing import lines, tell
 from agent.core.clock import SystemClock
 from agent.core.errors import ConfigError, NotConnected
-from agent.core.model import Sample
+from agent.core.model import Quality, Sample
 from agent.core.ports import Driver
 from agent.logs import configure
 
@@ -76,6 +76,7 @@ def _judged(reading: Reading) -> Reading:
 
 
 async def _read_camera(driver: Driver, units: dict[str, str]) -> list[Reading]:
+    """Look until everything is known (people are told of after 2 s of sight), for ``_CAMERA_LIMIT_S`` at most."""
     ids = [point.id for point in driver.points]
     started_s, seen = time.monotonic(), dict[str, Sample]()
     try:
@@ -84,10 +85,13 @@ async def _read_camera(driver: Driver, units: dict[str, str]) -> list[Reading]:
         return all_bad(ids, str(error))
     try:
         async with asyncio.timeout(_CAMERA_LIMIT_S):
-            while not any(point.endswith(".camera_ok") and sample.value for point, sample in seen.items()):
+            while not seen or any(sample.quality is Quality.BAD for sample in seen.values()):
                 seen.update({sample.point: sample for sample in await session.read()})
-    except (NotConnected, TimeoutError) as error:
-        return all_bad(ids, str(error) or f"no picture within {_CAMERA_LIMIT_S:g} s")
+    except NotConnected as error:
+        return all_bad(ids, str(error))
+    except TimeoutError:  # what was told until then says why
+        if not seen:
+            return all_bad(ids, f"no picture within {_CAMERA_LIMIT_S:g} s")
     finally:
         took_ms = (time.monotonic() - started_s) * 1000
         await session.close()
@@ -111,10 +115,13 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.ends) if site.uplink else [],
         "to_wire": list(guards(plan)),
+        "unnoticed": list(unnoticed(plan)),
         "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
     }
     counts = ", ".join(
-        f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire")
+        f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire", "unnoticed")
     )
-    told = (f"{site.path}: no faults. {counts}", *(f"to wire: {line}" for line in guards(plan)))
+    told = [f"{site.path}: no faults. {counts}"]
+    told += [f"to wire: {line}" for line in guards(plan)]
+    told += [f"unnoticed: {line}" for line in unnoticed(plan)]
     tell({"faults": [], **found}, as_json, lambda _: lines(told))

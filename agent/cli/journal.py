@@ -95,6 +95,9 @@ def _plain(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
+_ABSENT = "is it there, and may you read it? Name the file, or its folder, if it is another one"
+
+
 @contextmanager
 def _open(file: Path) -> Iterator[Reader]:
     path = file / "journal.db" if file.is_dir() else file
@@ -102,6 +105,6 @@ def _open(file: Path) -> Iterator[Reader]:
         with reader(path) as journal:
             yield journal
     except sqlite3.Error as error:
-        hint = "is it there, and may you read it?" if not path.exists() else str(error)
+        hint = str(error) if path.exists() else _ABSENT
         typer.echo(f"{path}: cannot be read as a journal: {hint}", err=True)
         raise typer.Exit(FAILED) from None

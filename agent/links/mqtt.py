@@ -19,6 +19,7 @@ from agent.links.options import LinkOptions
 from agent.links.tls import Papers, in_words
 
 Version = Literal[5, "3.1.1"]
+_OF_A_LOGIN = ("Not authorized", "Bad user name or password")
 
 
 class Will(NamedTuple):
@@ -69,7 +70,7 @@ class Connection:
             raise LinkLost(f"{self._broker}: no answer for {self._options.patience:g} s") from None
         except (OSError, ValueError) as error:
             cause = OSError(self._log) if self._log else error
-            reason = in_words(cause) if is_encrypted(self._broker) else str(cause)
+            reason = in_words(cause) if is_encrypted(self._broker) else _in_the_clear(cause)
             raise LinkLost(f"{self._broker}: {reason}") from error
 
     def close(self, reason: ReasonCode | None = None) -> None:
@@ -83,12 +84,14 @@ class Connection:
         if self._connected.done():
             return
         if code.is_failure:
-            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}"))
+            hint = "; are username and password right?" if code.getName() in _OF_A_LOGIN else ""
+            self._connected.set_exception(ConnectionRefusedError(f"the broker refuses: {code}{hint}"))
         else:
             self._connected.set_result(properties)
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any) -> None:
-        reason = self._log or f"disconnected ({code})"
+        lost = "the connection was lost" if code.getName() == "Unspecified error" else f"disconnected ({code})"
+        reason = self._log or lost
         if not self._connected.done():
             self._connected.set_exception(ConnectionError(reason))
         self._lose(reason)
@@ -97,6 +100,12 @@ class Connection:
         """What the other side has against our certificate comes behind the handshake, and stands in the log only."""
         if level == mqtt.MQTT_LOG_ERR and text.startswith("failed to") and not self._log:
             self._log = text
+
+
+def _in_the_clear(error: OSError | ValueError) -> str:
+    """Return why a connection without TLS failed: what the system says, without its number."""
+    words = getattr(error, "strerror", None)
+    return f"{words}; is it on, and are host and port right?" if words else str(error)
 
 
 def new_client(

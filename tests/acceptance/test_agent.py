@@ -168,4 +168,6 @@ async def test_a_point_that_is_lost_on_a_device_that_answers_is_an_alarm(tmp_pat
     ) as plant:
         await until_state(plant, "boiler.data", "unacknowledged")
         status = await plant.ask("status")
-        assert (status["devices"][0]["state"], status["devices"][0]["bad_points"]) == ("online", 1)
+        device = status["devices"][0]
+        assert (device["state"], device["bad_points"]) == ("online", 1)
+        assert device["reason"].startswith("boiler.nowhere: ")

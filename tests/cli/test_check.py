@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from agent.cli import check as checking
 from agent.cli.main import app
+from agent.core.clock import SystemClock
+from agent.core.model import PointInfo, Sample
+from agent.core.ports import Driver
 from tests.servers.process import HERE, Server, free_port
 
 SITE = """
@@ -102,3 +108,46 @@ def test_connect_tells_of_a_module_whose_watchdog_is_off(
     assert done.exit_code == (0 if is_on else 2), done.stderr
     assert found["plc.watchdog_ok"]["value"] is is_on and found["plc.seven"]["value"] == 7
     assert ("watchdog is off" in found["plc.watchdog_ok"]["reason"]) is not is_on
+
+
+class _Camera:
+    """A camera, and its session: tells these batches of ``gate.camera_ok`` and ``gate.persons``, then nothing."""
+
+    points = (PointInfo("gate.camera_ok"), PointInfo("gate.persons"))
+
+    def __init__(self, *batches: tuple[Sample, Sample]) -> None:
+        self.batches = list(batches)
+
+    async def connect(self) -> _Camera:
+        return self
+
+    async def read(self) -> tuple[Sample, Sample]:
+        if not self.batches:
+            await asyncio.sleep(3600)
+        return self.batches.pop(0)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def _told(monkeypatch: pytest.MonkeyPatch, *batches: tuple[Sample, Sample]) -> list[tuple[object, str]]:
+    monkeypatch.setattr(checking, "_CAMERA_LIMIT_S", 0.1)
+    readings = await checking._read_camera(cast(Driver, _Camera(*batches)), {})
+    return [(each.value, each.reason) for each in readings]
+
+
+async def test_connect_waits_until_a_camera_tells_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SystemClock().now()
+    sees = Sample.good("gate.camera_ok", True, now)
+    first = (sees, Sample.bad("gate.persons", "camera blind: it has looked for 0.0 s", now))
+    told = await _told(monkeypatch, first, (sees, Sample.good("gate.persons", 3, now)))
+    assert told == [(True, ""), (3, "")]
+
+
+async def test_connect_says_why_a_camera_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = SystemClock().now()
+    why = "camera blind: gate.mp4: there is no such file"
+    is_not = Sample.good("gate.camera_ok", False, now)
+    blind = (is_not, Sample.bad("gate.persons", why, now))
+    assert await _told(monkeypatch, blind) == [(False, ""), (None, why)]
+    assert await _told(monkeypatch) == [(None, "no picture within 0.1 s")] * 2

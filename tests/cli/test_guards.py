@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.app.plan import load_plan
-from agent.cli.guards import guards
+from agent.cli.guards import guards, unnoticed
 
 SITE = """
 gateway: {{id: hall-3, site: works}}
@@ -46,3 +46,24 @@ def test_nothing_is_told_where_nothing_is_asked(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_text(SITE.format(device="timeout: 1s", on_loss="hold").replace(", on_loss: hold", ""), encoding="utf-8")
     assert list(guards(load_plan(path))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("siren", [("P3", "gas.H", "yellow")]),
+        ("yellow", [("P1", "gas.HH", "siren or buzzer or red")]),
+        ("green", [("P1", "gas.HH", "siren or buzzer or red"), ("P3", "gas.H", "yellow")]),
+    ],
+)
+def test_alarms_that_no_output_shows_are_told(tmp_path: Path, kind: str, told: list[tuple[str, str, str]]) -> None:
+    limits = "{H: {at: 20, priority: P3}, HH: {at: 40, priority: P1}}"
+    rule = f"{{id: gas, kind: level, input: plc.beat, name: Gas, limits: {limits}}}"
+    (tmp_path / "rules.yaml").write_text(f"rules: [{rule}]\n")
+    text = SITE.format(device="timeout: 1s", on_loss="hold").replace("kind: siren", f"kind: {kind}")
+    (tmp_path / "site.yaml").write_text(f"rules: [rules.yaml]\n{text}", encoding="utf-8")
+    assert list(unnoticed(load_plan(tmp_path / "site.yaml"))) == [
+        f"no output shows or sounds {priority} ({alarm}): only the page and the centre tell; "
+        f"declare an output of kind {kinds}"
+        for priority, alarm, kinds in told
+    ]

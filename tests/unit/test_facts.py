@@ -49,3 +49,15 @@ def test_a_point_that_came_back_and_fell_silent_between_two_looks_has_gone_stale
         now = clock.advance(1.0)
         assert [sample.point for sample in facts.expired(now.mono_s)] == ["plc.a"]
         assert facts.expired(clock.advance(1.0).mono_s) == []
+
+
+def test_why_a_point_is_unknown_outlives_its_time() -> None:
+    clock = ManualClock()
+    facts = FactTable([PointInfo("plc.a", stale_after_s=0.6)])
+    facts.update([Sample.bad("plc.a", "no connection to 10.0.0.1:502: Connection refused", clock.now())])
+    now = clock.advance(5.0)
+    assert facts.expired(now.mono_s) == [], "it was unknown before"
+    sample = facts.get("plc.a", now.mono_s)
+    assert sample is not None and sample.reason == "no connection to 10.0.0.1:502: Connection refused"
+    facts.update([Sample.good("plc.a", 1, now)])
+    assert [each.point for each in facts.expired(clock.advance(1.0).mono_s)] == ["plc.a"]
