@@ -178,7 +178,7 @@ def test_nobody_is_held_just_below_the_floor_once_it_fits_with_headroom(costs: l
     floors = len(costs) * Plant.BASE + FLOOR_FPS * sum(costs)
     plant = Plant({f"c{n}": cost for n, cost in enumerate(costs)}, floors / HEADROOM + 1e-6)
     plant.know()
-    plant.ration.granted = {name: share * FLOOR_FPS for name in plant.costs}
+    plant.ration.granted = dict.fromkeys(plant.costs, share * FLOOR_FPS)
     plant.live(int(RISE_S))
     assert all(pace < FLOOR_FPS for pace in plant.paces[-1].values())  # not for a moment's room
     plant.live(2)
