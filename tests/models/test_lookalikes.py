@@ -124,7 +124,7 @@ def test_who_changes_one_cell_of_it_is_followed(x: int, y: int, colour: int, by:
 @pytest.mark.parametrize("box", [POST.box.moved(8, 0), Box(200, 96, 240, 160)])
 def test_who_stands_beside_it_and_makes_its_box_larger_is_followed(box: Box) -> None:
     cells = GREY.copy()
-    cells[11:21, 30:32] = 200
+    cells[11:21, 31:33] = 200
     assert learnt().among(Look(cells, SIZE, 99.0, [POST])) == {POST.box}
     assert not learnt().among(Look(cells, SIZE, 99.0, [replace(POST, box=box)]))
 
