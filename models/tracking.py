@@ -16,7 +16,7 @@ LINGER_S = 30.0
 """Whoever was last seen lying does not walk away: nothing that is not seen clears a fall."""
 CONFIRMED_HITS = 3
 DOUBTED_S = 10.0
-"""Who was seen only in doubt for longer may be a thing that looks like a person: on the clips nobody was, a sign for 7.4 s."""
+"""Who was seen only in doubt for longer may be a thing: on the clips a traffic cone was, for 7.4 s, and nobody."""
 LEAST_PX = 40.0
 """Of somebody smaller, posture and pace are unknown."""
 HIDDEN_SHARE = 0.4
