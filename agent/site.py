@@ -19,6 +19,7 @@ from agent.core.calendars import Calendar, time_zone
 from agent.core.options import DeviceOptions, Options, PointOptions
 from agent.core.ports import Clock, Driver, DriverType
 from agent.core.signatures import PublicKey
+from agent.cores import usable_cores
 from agent.evidence.options import EvidenceOptions
 from agent.journal.options import JournalOptions
 from agent.offers.options import OfferOptions
@@ -85,7 +86,7 @@ class VisionOptions(Options):
     @property
     def cores(self) -> float:
         """The budget in cores."""
-        return self.cpu if self.cpu is not None else float(len(os.sched_getaffinity(0)))
+        return self.cpu if self.cpu is not None else usable_cores()
 
 
 @dataclass(frozen=True)

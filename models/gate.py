@@ -54,12 +54,21 @@ def cells_of(picture: Picture) -> Picture:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at a picture of ``size`` (height, width) taken at ``at_s`` (monotonic), and what was found in it."""
+    """A look at a picture of ``size`` (height, width) taken at ``at_s`` (monotonic), and what was found in it.
+
+    ``parts`` are boxes in doubt that are parts of the place and nobody: nobody is followed on them.
+    """
 
     cells: Picture
     size: tuple[int, int]
     at_s: float
     found: Sequence[Detection]
+    parts: frozenset[Box] = frozenset()
+
+    @property
+    def present(self) -> Sequence[Detection]:
+        """What was found, without the parts of the place."""
+        return [item for item in self.found if item.box not in self.parts]
 
 
 class Gate:

@@ -13,6 +13,7 @@ from models.cropping import Crop
 from models.detection import Box, Detection
 from models.gate import Gate, Look, cells_of, may_gate
 from models.inference import Vision
+from models.lookalikes import Lookalikes
 from models.options import CameraOptions
 from models.scene import Scene
 from models.thrift import Thrift
@@ -31,6 +32,7 @@ class Looker:
         gated = options.gate == "auto" and may_gate(vision.offers, options.watched.values())
         self._gate = Gate(vision.sure) if gated else None
         self._thrift = Thrift() if options.gate == "auto" else None
+        self._lookalikes = Lookalikes(vision.sure)
         self.inferred = self.gated = 0
         self.empty = True
 
@@ -41,21 +43,21 @@ class Looker:
     def newest(self, frame: Frame) -> tuple[Look, bool]:
         """Return a look at the picture and True; where it is like the last one looked at, that look. See ModelFault."""
         size = (frame.picture.shape[0], frame.picture.shape[1])
-        if self._gate is None:
-            cells = frame.picture
-        else:
-            cells = cells_of(frame.picture)
+        cells = cells_of(frame.picture)
+        if self._gate is not None:
             last = self._gate.stands_for(cells, size, frame.taken_s)
             if last is not None:
                 self.gated += 1
                 return last, False
         found = self._look(frame)
         self.inferred += 1
-        return Look(cells, size, frame.taken_s, found), True
+        look = Look(cells, size, frame.taken_s, found)
+        return replace(look, parts=self._lookalikes.among(look)), True
 
     def learn(self, look: Look, calm: bool) -> None:
         """Remember a look for the pictures to come; ``calm`` tells that the scene waits for nothing."""
         self.empty = all(item.score < self._vision.sure for item in look.found)
+        self._lookalikes.learn(look, self._scene.expected(look.at_s).values())
         if self._thrift is not None:
             self._thrift.learn(self._scene.seen(look.at_s), look.at_s)
         if self._gate is not None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp
 
-from models.budget import Need, allot, used
+from models.budget import Need, allot, floor_of, used
 from models.wire import Report
 
 HEADROOM = 0.95
-"""So much of the budget is shared out; what is measured varies by a little."""
+"""So much of the budget is shared out; what is measured varies by a little. The rest is for floors only."""
 GONE_S = 5.0
 """Who has told nothing for so long takes nothing; a worker that lives tells at least each 3 s."""
 RISE, RISE_S = 1.1, 10.0
@@ -113,7 +113,7 @@ class Ration:
         cores = max(0.0, self.cores - sum(each.base for each in meters if not each.is_gone(now_s)))
         target = allot(needs, HEADROOM * cores)
         if used(needs, self.granted) > cores:
-            self._fall(target, needs, now_s)
+            self._fall(_kept_at_floors(target, needs, cores), needs, now_s)
         else:
             self._pauses_s = None
             if self._may_rise(target, now_s):
@@ -146,9 +146,18 @@ class Ration:
         """Tell whether for long enough somebody might have had clearly more."""
         rises = [pace for name, pace in target.items() if pace >= RISE * self.granted[name] and pace > 0]
         rises += [pace for name, pace in target.items() if self.granted[name] < pace == self.asked[name]]
+        # Just below the floor all is uncertain: nobody is held there for want of a tenth more.
+        rises += [pace for name, pace in target.items() if self.granted[name] < floor_of(self.asked[name]) <= pace]
         if not rises:
             self._rises_s = None
         elif self._rises_s is None:
             self._rises_s = now_s
         waits_s = BACK_S if any(pace and not self.granted[name] for name, pace in target.items()) else RISE_S
         return self._rises_s is not None and now_s - self._rises_s >= waits_s
+
+
+def _kept_at_floors(target: Mapping[str, float], needs: Mapping[str, Need], cores: float) -> Mapping[str, float]:
+    """Return ``target``, or everybody at the floor where headroom alone would bring somebody below it."""
+    floors = {name: need.floor for name, need in needs.items()}
+    is_short = any(pace < floors[name] for name, pace in target.items())
+    return floors if is_short and used(needs, floors) <= cores else target

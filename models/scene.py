@@ -99,7 +99,7 @@ class Scene:
         facts.update(self._behave(people, clear, things, (width, height), now_s))
         more = {name: fact.value for name, fact in facts.items()}
         unsure = [name for name, fact in facts.items() if not fact.sure or not self._is_settled(name)]
-        unsure += dict.fromkeys(self._unjudged(people))
+        unsure += dict.fromkeys((*self._unjudged(people), *self._doubtful(people)))
         unsettled = why_unsettled(self._tracker.rhythm)
         return Judgement(_count(people, self._zones), counts, shown, more, unsure, unsettled)
 
@@ -174,6 +174,16 @@ class Scene:
                 if any(track.verdict(gear) is Wearing.UNKNOWN for track in here):
                     yield f"no_{gear}"
                     yield f"{name}.no_{gear}"
+
+    def _doubtful(self, people: Sequence[tuple[Track, set[str]]]) -> Iterator[str]:
+        """Yield the facts, by place, that count somebody who may be a thing: a certain number would tell too much."""
+        for track, where in people:
+            if track.is_doubted:
+                missing = [
+                    gear for gear in sorted(_demand(where, self._zones)) if track.verdict(gear) is Wearing.MISSING
+                ]
+                facts = ["persons", *(f"no_{gear}" for gear in missing)] if where else []
+                yield from (f"{name}.{fact}" if name else fact for name in ("", *sorted(where)) for fact in facts)
 
     def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
         """Count in the whole picture, and in each zone."""

@@ -15,6 +15,8 @@ from models.voting import Ballot, Presence
 LINGER_S = 30.0
 """Whoever was last seen lying does not walk away: nothing that is not seen clears a fall."""
 CONFIRMED_HITS = 3
+DOUBTED_S = 10.0
+"""Who was seen only in doubt for longer may be a thing: on the clips a traffic cone was, for 7.4 s, and nobody."""
 LEAST_PX = 40.0
 """Of somebody smaller, posture and pace are unknown."""
 HIDDEN_SHARE = 0.4
@@ -51,6 +53,8 @@ class Track:
     mixed: int = 0
     """Whom it may be taken for since ``mixed_s``, when one of the two was not seen where the other's box is."""
     mixed_s: float | None = None
+    sure_s: float = 0.0
+    """When it was last seen by a strong detection (monotonic)."""
     clear: bool = False
     """Whether the newest picture of it shows all of it, and large enough."""
     posture: Posture = field(default_factory=Posture)
@@ -60,6 +64,11 @@ class Track:
     def confirmed(self) -> bool:
         """Tell whether it was seen often enough to be believed."""
         return self.hits >= CONFIRMED_HITS
+
+    @property
+    def is_doubted(self) -> bool:
+        """Tell whether it has been followed on weak detections only for so long that it may be nobody."""
+        return self.seen_s - self.sure_s > DOUBTED_S
 
     def zone(self, name: str) -> Presence:
         """Return its presence in a zone."""
@@ -80,6 +89,7 @@ class Track:
         self.speed = (old[0] + _SMOOTH * (fresh[0] - old[0]), old[1] + _SMOOTH * (fresh[1] - old[1]))
         self.box, self.seen_s = detection.box, now_s
         self.hits += strong
+        self.sure_s = now_s if strong else self.sure_s
         if not self.jumped:
             self.vote(detection, now_s)
 
@@ -183,7 +193,8 @@ class Tracker:
                 track.follow(item, now_s, item.score >= self._strong_score)
 
     def _begin(self, detection: Detection, now_s: float) -> None:
-        track = Track(self.state.next_id, detection.box, now_s, hits=1, origin=self._origin(detection))
+        track = Track(self.state.next_id, detection.box, now_s, hits=1, sure_s=now_s)
+        track.origin = self._origin(detection)
         track.hidden, track.shared = self._is_hidden(detection), self._is_shared(detection)
         track.vote(detection, now_s)
         self.tracks.append(track)

@@ -207,7 +207,7 @@ class Worker:
             self._report(Report(str(fault), self._fps(frame.taken_s), frame.taken_s, model_fault=True))
             return
         self._borne = 0
-        judgement = self._scene.judge(look.found, look.size[1], look.size[0], frame.taken_s)
+        judgement = self._scene.judge(look.present, look.size[1], look.size[0], frame.taken_s)
         took_ms = round((time.monotonic() - began_s) * 1000, 1)
         if is_new:
             self._looker.learn(look, calm=not judgement.unsettled and self._scene.is_steady)

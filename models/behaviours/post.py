@@ -31,7 +31,8 @@ class Post:
 
         While somebody may be there, hidden by another or with legs that something hides, it stands still and is
         unsure. It is unsure, too, until somebody was seen there, for the absence may have begun before the camera did,
-        and after somebody of whom not all was to be seen there was lost: the furniture may hide all of them now.
+        and after somebody of whom not all was to be seen there was lost: the furniture may hide all of them now. So it
+        is while all who are there may be things.
         """
         state = self.state
         here = [track for track in view.people if track in view.here]
@@ -47,5 +48,5 @@ class Post:
         known = {track.id for track in view.tracks if track.seen_s == view.now_s}
         is_whole = any(track.id not in partly for track in here)
         state.doubted = sorted(partly if is_whole else partly | (set(state.doubted) - known))
-        sure = bool(here) or (state.seen and not state.doubted)
+        sure = any(not track.is_doubted for track in here) if here else state.seen and not state.doubted
         return {"absent_for": Fact(round(state.absent_s, 1), sure)}

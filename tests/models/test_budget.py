@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.budget import FLOOR_FPS, LEAST_FPS, Need, allot, is_sparse, used
-from models.rationing import BACK_S, GONE_S, PAUSE_S, RISE_S, Load, Ration
+from models.rationing import BACK_S, GONE_S, HEADROOM, PAUSE_S, RISE_S, Load, Ration
 
 NEEDS = st.builds(
     Need,
@@ -122,6 +122,12 @@ class Plant:
             self.took.append(sum(self._work(name) for name in self.costs if name not in self.gone))
             self.paces.append(dict(self.ration.decide(self.weights, self.now_s)))
 
+    def know(self) -> None:
+        """Have its costs measured already."""
+        for name, cost_s in self.costs.items():
+            meter = self.ration._meters[name]
+            meter.cost_s, meter.base = cost_s, self.BASE
+
     @property
     def mean(self) -> float:
         """The cores that all took over the last 20 s."""
@@ -149,6 +155,46 @@ def test_it_settles_within_the_budget_and_does_not_swing(costs: list[float], cor
     assert plant.mean <= max(cores, bases) * (1 + noise) + 0.02  # whole pictures do not end with the 20 s
     changes = sum(before != after for before, after in pairwise(plant.paces[80:]))
     assert changes <= 1
+
+
+SCARCE = st.lists(st.floats(0.02, 0.1), min_size=1, max_size=4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SCARCE, st.floats(1.0, 1 / HEADROOM))
+def test_headroom_alone_brings_nobody_below_the_floor(costs: list[float], spare: float) -> None:
+    """Where all floors fit into the budget itself, facts do not get uncertain for the sake of what is held back."""
+    bases = len(costs) * Plant.BASE
+    plant = Plant({f"c{n}": cost for n, cost in enumerate(costs)}, (bases + FLOOR_FPS * sum(costs)) * spare + 1e-6)
+    plant.know()
+    plant.live(30)
+    assert all(pace >= FLOOR_FPS for paces in plant.paces for pace in paces.values())
+    assert plant.paces[0] == plant.paces[-1]
+
+
+@settings(max_examples=20, deadline=None)
+@given(SCARCE, st.floats(0.5, 0.999))
+def test_nobody_is_held_just_below_the_floor_once_it_fits_with_headroom(costs: list[float], share: float) -> None:
+    floors = len(costs) * Plant.BASE + FLOOR_FPS * sum(costs)
+    plant = Plant({f"c{n}": cost for n, cost in enumerate(costs)}, floors / HEADROOM + 1e-6)
+    plant.know()
+    plant.ration.granted = dict.fromkeys(plant.costs, share * FLOOR_FPS)
+    plant.live(int(RISE_S))
+    assert all(pace < FLOOR_FPS for pace in plant.paces[-1].values())  # not for a moment's room
+    plant.live(2)
+    assert all(pace >= FLOOR_FPS for pace in plant.paces[-1].values())
+
+
+@settings(max_examples=20, deadline=None)
+@given(SCARCE, st.floats(0.85, 1.2), st.floats(0.0, 0.02))
+def test_about_the_floor_nothing_swings(costs: list[float], room: float, noise: float) -> None:
+    floors = len(costs) * Plant.BASE + FLOOR_FPS * sum(costs)
+    plant = Plant({f"c{n}": cost for n, cost in enumerate(costs)}, floors * room, noise)
+    plant.know()
+    plant.live(120)
+    shown = [min(paces.values()) >= FLOOR_FPS for paces in plant.paces[40:]]
+    assert sum(before != after for before, after in pairwise(shown)) <= 1
+    assert plant.mean <= floors * room * (1 + noise) + 0.03
 
 
 def test_busy_cameras_are_brought_down_within_seconds_and_rise_late() -> None:
