@@ -37,7 +37,7 @@ body { background: #10151c; color: #e8edf2; }
 #lost { display: none; position: fixed; inset: 0 0 auto 0; z-index: 9999; }
 body.lost #lost { display: block; }
 body.lost .q-layout { filter: grayscale(1) opacity(.45); }
-.lost-words { background: #b00020; color: white; text-align: center; font-size: 1.9rem; font-weight: bold; padding: 1rem; }
+.lost-words { background: #b00020; color: white; text-align: center; padding: 1rem; font: bold 1.9rem sans-serif; }
 .dim { color: #8d9aa8; }
 .q-table { font-variant-numeric: tabular-nums; }
 """
@@ -188,14 +188,14 @@ class Page:
     def _draw_cameras(self, cameras: list[tuple[str, bool, str, str]], language: str) -> None:
         """A camera that does not see shows why, and no old picture."""
         self._pictures.clear()
-        for camera, sees, reason, pace in cameras:
+        for camera, is_seeing, reason, pace in cameras:
             with ui.card().classes("w-full p-2"):
                 with ui.row().classes("items-center gap-2"):
-                    ui.icon("videocam" if sees else "videocam_off", size="24px")
+                    ui.icon("videocam" if is_seeing else "videocam_off", size="24px")
                     ui.label(camera).classes("text-lg")
-                    if sees and pace:
+                    if is_seeing and pace:
                         ui.label(f"{say('fewer_pictures', language)}: {pace}").classes("text-amber-5")
-                if sees:
+                if is_seeing:
                     picture = ui.image().classes("w-full").props("no-spinner no-transition")
                     self._pictures[camera] = picture.props(f'alt="{say("picture", language)} {camera}"')
                 else:
