@@ -44,7 +44,7 @@ def draw_removed(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
     if not rows:
         ui.label(f"✓ {say('nothing_removed', language)}").classes("text-2xl p-4")
     for alarm in rows[:MOST_SHOWN]:
-        with _framed(alarm, new=False), ui.row().classes("w-full items-center no-wrap gap-3"):
+        with _framed(alarm, new=False), ui.row().classes("w-full items-center gap-3 alarm-head"):
             _sign(alarm, "text-xl")
             with ui.column().classes("grow gap-0"):
                 ui.label(named(alarm["name"], language)).classes("text-xl font-bold")
@@ -64,7 +64,7 @@ def draw_removed(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
 def _draw_card(alarm: dict[str, Any], language: str, doer: Doer) -> None:
     new = alarm["state"] != "acknowledged"
     with _framed(alarm, new):
-        with ui.row().classes("w-full items-center no-wrap gap-3"):
+        with ui.row().classes("w-full items-center gap-3 alarm-head"):
             _sign(alarm, "text-2xl")
             ui.label(named(alarm["name"], language)).classes("text-2xl font-bold alarm-name grow")
             _acknowledge(alarm, language, doer, "lg")
@@ -84,7 +84,7 @@ def _draw_card(alarm: dict[str, Any], language: str, doer: Doer) -> None:
 
 def _draw_line(alarm: dict[str, Any], language: str, doer: Doer) -> None:
     new = alarm["state"] != "acknowledged"
-    with _framed(alarm, new), ui.row().classes("w-full items-center no-wrap gap-3"):
+    with _framed(alarm, new), ui.row().classes("w-full items-center gap-3 alarm-head"):
         _sign(alarm, "text-lg")
         name = ui.label(named(alarm["name"], language)).classes("text-lg font-bold alarm-name ellipsis")
         name.style("flex: 3 1 10rem; min-width: 0")

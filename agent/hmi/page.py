@@ -33,7 +33,15 @@ body { background: #10151c; color: #e8edf2; }
 .sides { display: flex; align-items: flex-start; }
 .calls { flex: 1 1 58%; min-width: 0; }
 .sights { flex: 0 1 40%; min-width: 0; }
-@media (max-width: 900px) { .sides { flex-direction: column; } .calls, .sights { flex: none; width: 100%; } }
+.chips { flex: 1 1 0; min-width: 0; }
+.alarm-head { flex-wrap: nowrap; }
+@media (max-width: 900px) {
+  .sides { flex-direction: column; }
+  .calls, .sights { flex: none; width: 100%; }
+  .q-header { position: absolute; }
+  .chips { flex-basis: 100%; }
+}
+@media (max-width: 600px) { .alarm-head { flex-wrap: wrap; } .alarm-head .alarm-name { flex: 1 1 60%; } }
 #lost { display: none; position: fixed; inset: 0 0 auto 0; z-index: 9999; }
 body.lost #lost { display: block; }
 body.lost .q-layout { filter: grayscale(1) opacity(.45); }
@@ -68,8 +76,7 @@ class Page:
         ui.add_body_html(f'<div id="lost" class="lost-words" role="alert">{words}</div>')
         with ui.header().classes("items-center gap-4 px-4 py-2").style("background: #0b0f14"):
             self._title = ui.label().classes("text-2xl font-bold")
-            self._chips = ui.row().classes("gap-2 items-center")
-            ui.space()
+            self._chips = ui.row().classes("gap-2 items-center chips")
             self._operator = ui.input(on_change=self._keep_operator).props("dense outlined dark").classes("w-44")
             self._silence = ui.button(on_click=self._on_silence).props("color=blue-grey-8 icon=volume_off")
         self._banner = ui.label().classes("w-full text-center text-3xl font-bold py-4")
