@@ -17,6 +17,8 @@ def list_of(found: dict[str, Any]) -> Iterator[str]:
         left = "" if row["probation_s"] is None else f", on probation for {row['probation_s']:.0f} s more"
         why = f" ({row['engine_reason']})" if row["engine_reason"] else ""
         yield f"{row['camera']}: {name_of(row['model'])}, {row['latency_ms']:g} ms on {row['engine']}{why}{left}"
+        if row["offer"] is not None:
+            yield f"  offer {_offer(row['offer'])}"
     yield f"kept: {', '.join(found['kept']) or 'none'}"
 
 
@@ -38,14 +40,17 @@ def status_of(row: dict[str, Any]) -> str:
         shadow = row["shadow"]
         lines.append(f"  shadow     {shadow['model']}, {shadow['left_s']:.0f} s more, {_agreement(shadow)}")
     if row["offer"] is not None:
-        offer = row["offer"]
-        reason = f": {offer['reason']}" if offer["reason"] else ""
-        lines.append(f"  offer      {offer['model']} {offer['step']}{reason}")
+        lines.append(f"  offer      {_offer(row['offer'])}")
     if row["last"] is not None:
         last = row["last"]
         reason = f": {last['reason']}" if last["reason"] else ""
         lines.append(f"  last       {last['at']} {name_of(last['model'])} {last['action']}{reason}")
     return "\n".join(lines)
+
+
+def _offer(offer: dict[str, str]) -> str:
+    reason = f": {offer['reason']}" if offer["reason"] else ""
+    return f"{offer['model']} {offer['step']}{reason}"
 
 
 def comparison_of(row: dict[str, Any]) -> str:

@@ -13,6 +13,8 @@ from agent.core.durations import format_duration
 
 _PRIORITY = {"P1": "bold white on red", "P2": "bold red", "P3": "bold yellow", "P4": "yellow"}
 _GOOD, _BAD = "green", "bold red"
+_NEVER_CUT = 24
+"""So many characters of an id or a state stand on one line in the narrowest terminal; longer ones are folded."""
 
 
 def show(what: Any) -> None:
@@ -78,17 +80,20 @@ def alarms(found: list[dict[str, Any]], language: str) -> Table | Text:
     """Draw alarms, most urgent first."""
     if not found:
         return Text("no alarms", style=_GOOD)
-    table = Table("", "alarm", "what", "state", "at last change", "since", "by", "do", box=None, header_style="dim")
+    table = Table("", "alarm", "state", "value", "since", "by", box=None, header_style="dim")
+    # Whole in 80 columns: an id that is cut cannot be acknowledged, and a state that is cut cannot be told from others.
+    for place, key in ((1, "id"), (2, "state")):
+        table.columns[place].overflow = "fold"
+        table.columns[place].min_width = min(max(len(row[key]) for row in found), _NEVER_CUT)
     for row in found:
+        response = in_language(row["response"], language)
         table.add_row(
             Text(row["priority"], style=_PRIORITY[row["priority"]]),
-            row["id"],
-            in_language(row["name"], language),
+            "\n".join(filter(None, (row["id"], in_language(row["name"], language), response and f"→ {response}"))),
             "\n".join((row["state"], *flags_of(row))),
             f"{value(row['value'])} {row['unit']}",
             _since(row["raised_at"]),
             row["acknowledged_by"],
-            in_language(row["response"], language),
         )
     return table
 

@@ -30,7 +30,7 @@ def split(alarms: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict
 def draw_alarms(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
     """Draw the alarms that call, most urgent first."""
     if not rows:
-        ui.label(f"✓ {say('no_alarms', language)}").classes("text-2xl text-green-5 p-4")
+        ui.label(f"✓ {say('no_alarms', language)}").classes("text-2xl p-4")
     for alarm in rows[:MOST_SHOWN]:
         urgent = alarm["priority"] in ("P1", "P2")
         small = not urgent and (alarm["muted"] or len(rows) > _ROOM_FOR)
@@ -42,9 +42,9 @@ def draw_alarms(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
 def draw_removed(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
     """Draw the alarms that call nobody: who, why, until when."""
     if not rows:
-        ui.label(f"✓ {say('nothing_removed', language)}").classes("text-2xl text-green-5 p-4")
+        ui.label(f"✓ {say('nothing_removed', language)}").classes("text-2xl p-4")
     for alarm in rows[:MOST_SHOWN]:
-        with _framed(alarm, new=False), ui.row().classes("w-full items-center no-wrap gap-3"):
+        with _framed(alarm, new=False), ui.row().classes("w-full items-center gap-3 alarm-head"):
             _sign(alarm, "text-xl")
             with ui.column().classes("grow gap-0"):
                 ui.label(named(alarm["name"], language)).classes("text-xl font-bold")
@@ -64,7 +64,7 @@ def draw_removed(rows: list[dict[str, Any]], language: str, doer: Doer) -> None:
 def _draw_card(alarm: dict[str, Any], language: str, doer: Doer) -> None:
     new = alarm["state"] != "acknowledged"
     with _framed(alarm, new):
-        with ui.row().classes("w-full items-center no-wrap gap-3"):
+        with ui.row().classes("w-full items-center gap-3 alarm-head"):
             _sign(alarm, "text-2xl")
             ui.label(named(alarm["name"], language)).classes("text-2xl font-bold alarm-name grow")
             _acknowledge(alarm, language, doer, "lg")
@@ -84,7 +84,7 @@ def _draw_card(alarm: dict[str, Any], language: str, doer: Doer) -> None:
 
 def _draw_line(alarm: dict[str, Any], language: str, doer: Doer) -> None:
     new = alarm["state"] != "acknowledged"
-    with _framed(alarm, new), ui.row().classes("w-full items-center no-wrap gap-3"):
+    with _framed(alarm, new), ui.row().classes("w-full items-center gap-3 alarm-head"):
         _sign(alarm, "text-lg")
         name = ui.label(named(alarm["name"], language)).classes("text-lg font-bold alarm-name ellipsis")
         name.style("flex: 3 1 10rem; min-width: 0")
@@ -104,7 +104,9 @@ def _framed(alarm: dict[str, Any], new: bool) -> ui.card:
 
 def _sign(alarm: dict[str, Any], size: str) -> None:
     sign = f"{SIGNS[alarm['priority']]} {alarm['priority']}"
-    ui.label(sign).classes(f"{size} font-bold").style(f"color: {COLOURS[alarm['priority']]}; white-space: nowrap")
+    ui.label(sign).classes(f"{size} font-bold alarm-sign").style(
+        f"color: {COLOURS[alarm['priority']]}; white-space: nowrap"
+    )
 
 
 def _value(alarm: dict[str, Any]) -> ui.label:
@@ -121,7 +123,12 @@ def _acknowledge(alarm: dict[str, Any], language: str, doer: Doer, size: str) ->
 
 
 def _menu(alarm: dict[str, Any], language: str, doer: Doer) -> None:
-    with ui.button(icon="more_vert").props("flat color=white dense").mark(f"menu-{alarm['id']}"), ui.menu():
+    with (
+        ui.button(icon="more_vert")
+        .props(f'flat color=white dense aria-label="{say("more_actions", language)}"')
+        .mark(f"menu-{alarm['id']}"),
+        ui.menu(),
+    ):
         if alarm["longest_shelf_s"]:
             ui.menu_item(f"{say('shelve', language)} …", on_click=doer(alarm, "shelve"))
         ui.menu_item(f"{say('take_out', language)} …", on_click=doer(alarm, "take_out"))

@@ -65,7 +65,9 @@ def show_picture(where: ui.element, alarm: dict[str, Any], there: bool, language
     """Show what the camera saw as the alarm was raised."""
     with where, ui.dialog(value=True) as dialog, _card(alarm, "picture", language).classes("max-w-none w-[60rem]"):
         if there:
-            ui.image(f"/evidence/{alarm['occurrence']}").classes("w-full").props("no-spinner no-transition")
+            ui.image(f"/evidence/{alarm['occurrence']}").classes("w-full").props(
+                f'no-spinner no-transition alt="{say("picture", language)}"'
+            )
         else:
             ui.label(say("no_evidence", language)).classes("text-xl")
         ui.button(say("close", language), on_click=dialog.close).props("flat color=white size=lg").classes("self-end")

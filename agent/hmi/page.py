@@ -12,22 +12,54 @@ from nicegui import ui
 from agent.hmi.alarms import draw_alarms, draw_removed, split
 from agent.hmi.dialogs import ask_reason, ask_service, ask_shelf, show_picture
 from agent.hmi.figures import draw_figures, flood_text
-from agent.hmi.source import PERIOD_S, Source
+from agent.hmi.source import PERIOD_S, Snapshot, Source
 from agent.hmi.texts import say
+from agent.hmi.vital import Vital, sees, vital
 from agent.hmi.words import number
 
 _PATHS = {"acknowledge": "acknowledge", "unshelve": "unshelve", "bring_back": "in-service"}
 _LAMPS = {"red": "#ff3b30", "yellow": "#ffc400", "green": "#4caf50", "blue": "#4aa3ff"}
 _DARK = "#56616e"
+_LANG = {"zh": "zh-CN"}
+_CHIPS = {True: ("blue-grey-9", "✓"), False: ("red-9", "✗"), None: ("blue-grey-9", "?")}
 _CSS = """
 body { background: #10151c; color: #e8edf2; }
 .q-card { background: #19212b; box-shadow: none; border: 1px solid #2a3542; }
 .stale { filter: grayscale(1) opacity(.45); }
 .alarm { border-left: 10px solid var(--colour); }
-.new .alarm-name { animation: attention 1s steps(2) infinite; }
+.new .alarm-sign { animation: attention 1s steps(2) infinite; }
 @keyframes attention { 50% { opacity: .55; } }
+@media (prefers-reduced-motion: reduce) { .new .alarm-sign { animation: none; } }
+.sides { display: flex; align-items: flex-start; }
+.calls { flex: 1 1 58%; min-width: 0; }
+.sights { flex: 0 1 40%; min-width: 0; }
+.chips { flex: 1 1 0; min-width: 0; }
+.alarm-head { flex-wrap: nowrap; }
+@media (max-width: 900px) {
+  .sides { flex-direction: column; }
+  .calls, .sights { flex: none; width: 100%; }
+  .q-header { position: absolute; }
+  .chips { flex-basis: 100%; }
+}
+@media (max-width: 600px) { .alarm-head { flex-wrap: wrap; } .alarm-head .alarm-name { flex: 1 1 60%; } }
+#lost { display: none; position: fixed; inset: 0 0 auto 0; z-index: 9999; }
+body.lost #lost { display: block; }
+body.lost .q-layout { filter: grayscale(1) opacity(.45); }
+.lost-words { background: #b00020; color: white; text-align: center; padding: 1rem; font: bold 1.9rem sans-serif; }
 .dim { color: #8d9aa8; }
 .q-table { font-variant-numeric: tabular-nums; }
+"""
+_LOST_AFTER_MS = 4000
+# The server cannot tell a browser that it is gone, or that the network is: the browser watches for itself. Its own
+# clock, which no change of the time of day moves; a page in the background is judged when it is looked at again.
+_WATCH = f"""
+<script>
+(() => {{
+  let heard = performance.now();
+  window.anshaoHeard = () => {{ heard = performance.now(); }};
+  setInterval(() => document.body.classList.toggle('lost', performance.now() - heard > {_LOST_AFTER_MS}), 500);
+}})();
+</script>
 """
 
 
@@ -39,22 +71,24 @@ class Page:
         self._shown: dict[str, Any] = {}
         ui.dark_mode(True)
         ui.add_css(_CSS)
+        ui.add_head_html(_WATCH)
+        words = f"⚠ {say('page_lost', 'en')}<br>{say('page_lost', 'zh')}"  # in both: nobody is there to be asked
+        ui.add_body_html(f'<div id="lost" class="lost-words" role="alert">{words}</div>')
         with ui.header().classes("items-center gap-4 px-4 py-2").style("background: #0b0f14"):
             self._title = ui.label().classes("text-2xl font-bold")
-            self._chips = ui.row().classes("gap-2 items-center")
-            ui.space()
+            self._chips = ui.row().classes("gap-2 items-center chips")
             self._operator = ui.input(on_change=self._keep_operator).props("dense outlined dark").classes("w-44")
             self._silence = ui.button(on_click=self._on_silence).props("color=blue-grey-8 icon=volume_off")
         self._banner = ui.label().classes("w-full text-center text-3xl font-bold py-4")
-        self._banner.style("background: #b00020; color: white")
+        self._banner.style("background: #b00020; color: white").props("role=alert")
         self._flood = ui.label().classes("w-full text-center text-2xl font-bold py-2")
         self._flood.style("background: #8a5a00; color: white")
         with ui.column().classes("w-full p-2 gap-3") as self._body:
-            with ui.row().classes("w-full gap-3 no-wrap items-start"):
+            with ui.element().classes("w-full gap-3 sides"):
                 self._make_tabs()
-                with ui.column().classes("gap-3").style("flex: 0 1 40%; min-width: 0"):
-                    self._cameras = ui.column().classes("w-full gap-2")
+                with ui.column().classes("gap-3 sights"):
                     self._outputs = ui.column().classes("w-full gap-2")
+                    self._cameras = ui.column().classes("w-full gap-2")
             self._points = self._make_points()
         with ui.footer().classes("px-4 py-1").style("background: #0b0f14"):
             self._note = ui.label().classes("dim text-sm")
@@ -69,10 +103,11 @@ class Page:
         snapshot = self._source.snapshot
         live = snapshot.is_live(time.monotonic())
         language = self._language()
-        self._banner.set_text(f"⚠ {say('no_data', language)}")
+        self._banner.set_text(_old(snapshot, language))
         self._banner.set_visibility(not live)
         self._body.classes(remove="stale") if live else self._body.classes(add="stale")
         self._silence.set_enabled(live)
+        ui.run_javascript("window.anshaoHeard && anshaoHeard()")
         if not snapshot.status:
             return
         gateway = snapshot.status["gateway"]
@@ -80,7 +115,7 @@ class Page:
         self._operator.props(f'label="{say("operator", language)}"')
         self._silence.set_text(say("silence", language))
         self._note.set_text(say("not_a_sis", language))
-        self._redraw("chips", self._chips, _vital(snapshot.status, live), self._draw_chips)
+        self._redraw("chips", self._chips, vital(snapshot, live), self._draw_chips)
         flood = flood_text(snapshot.kpi, language)
         self._flood.set_text(flood)
         self._flood.set_visibility(bool(flood))
@@ -95,9 +130,10 @@ class Page:
         if self._shown.get("columns") != language:
             self._shown["columns"] = language
             self._points.columns = _columns(language)
+            ui.run_javascript(f"document.documentElement.lang = {json.dumps(_LANG.get(language, language))}")
         for camera, image in self._pictures.items():
             image.set_source(f"/picture/{camera}?{time.monotonic():.1f}")
-        self._points.rows = [_point_row(point) for point in snapshot.points]
+        self._points.rows = [_point_row(point, language) for point in snapshot.points]
 
     def _come_forward(self, calling: list[dict[str, Any]]) -> None:
         """Show the alarms when a new one calls, whatever somebody was looking at."""
@@ -119,9 +155,10 @@ class Page:
         with where:
             draw(what, self._language())
 
-    def _draw_chips(self, vital: dict[str, Any], language: str) -> None:
-        for key, (good, words) in vital.items():
-            colour, sign = ("green-9", "✓") if good else ("red-9", "✗")
+    def _draw_chips(self, found: Vital, language: str) -> None:
+        """What is well is grey: colour is for what wants somebody."""
+        for key, (good, words) in found.items():
+            colour, sign = _CHIPS[good]
             text = f"{sign} {say(key, language)} {' '.join(say(word, language) for word in words)}"
             ui.badge(text, color=colour).classes("text-base px-3 py-1")
 
@@ -158,15 +195,16 @@ class Page:
     def _draw_cameras(self, cameras: list[tuple[str, bool, str, str]], language: str) -> None:
         """A camera that does not see shows why, and no old picture."""
         self._pictures.clear()
-        for camera, sees, reason, pace in cameras:
+        for camera, is_seeing, reason, pace in cameras:
             with ui.card().classes("w-full p-2"):
                 with ui.row().classes("items-center gap-2"):
-                    ui.icon("videocam" if sees else "videocam_off", size="24px")
+                    ui.icon("videocam" if is_seeing else "videocam_off", size="24px")
                     ui.label(camera).classes("text-lg")
-                    if sees and pace:
+                    if is_seeing and pace:
                         ui.label(f"{say('fewer_pictures', language)}: {pace}").classes("text-amber-5")
-                if sees:
-                    self._pictures[camera] = ui.image().classes("w-full").props("no-spinner no-transition")
+                if is_seeing:
+                    picture = ui.image().classes("w-full").props("no-spinner no-transition")
+                    self._pictures[camera] = picture.props(f'alt="{say("picture", language)} {camera}"')
                 else:
                     ui.label(f"✗ {say('no_picture', language)}. {reason}").classes("text-xl text-red-5 p-4")
 
@@ -174,7 +212,7 @@ class Page:
         names = ("alarms", "removed", "figures")
         self._tabs: dict[str, ui.tab] = {}
         self._panels: dict[str, ui.column] = {}
-        with ui.column().classes("gap-0").style("flex: 1 1 58%; min-width: 0"):
+        with ui.column().classes("gap-0 calls"):
             with ui.tabs().props("dense align=left no-caps").classes("w-full") as self._tab_bar:
                 for name in names:
                     self._tabs[name] = ui.tab(name, say(name, "en"))
@@ -248,33 +286,22 @@ class Page:
 
 _QUALITY_CELL = """
 <q-td :props="props">
-  <span :style="{color: props.value === 'good' ? '#4caf50' : props.value === 'bad' ? '#ff6b4a' : '#ffc400'}">
-    {{ props.value === 'good' ? '✓' : props.value === 'bad' ? '✗' : '?' }} {{ props.value }}
+  <span :style="{color: props.value === 'good' ? '#8d9aa8' : props.value === 'bad' ? '#ff6b4a' : '#ffc400'}">
+    {{ props.value === 'good' ? '✓' : props.value === 'bad' ? '✗' : '?' }} {{ props.row.quality_words }}
   </span>
 </q-td>
 """
 
 
-def _vital(status: dict[str, Any], live: bool) -> dict[str, tuple[bool, list[str]]]:
-    """Return what must be well, by name: whether it is, and the words beside it."""
-    devices = status["devices"] + status["cameras"]
-    away = [device["id"] for device in devices if device["state"] != "online"]
-    pending = sum(status["journal"]["pending"].values())
-    chips = {"devices": (live and not away, away or [str(len(devices))])}
-    failed = bool(status["journal"]["failed"])
-    chips["journal"] = (live and not failed, ["failing"] if failed else [])
-    if status["uplink"] is not None:
-        online = status["uplink"]["state"] == "online"
-        backlog = [str(pending), "waiting"] if pending > 5 else []
-        chips["uplink"] = (live and online, [status["uplink"]["state"], *backlog])
-    return chips
+def _old(snapshot: Snapshot, language: str) -> str:
+    """Return the words over what is not the present any more: since when."""
+    heard = f" ({say('since', language)} {snapshot.heard_at.astimezone():%H:%M:%S})" if snapshot.heard_at else ""
+    return f"⚠ {say('no_data', language)}{heard}"
 
 
 def _sight(cameras: list[dict[str, Any]]) -> list[tuple[str, bool, str, str]]:
     """Return of each camera whether it sees, and why not; and how much less often it looks than it should."""
-    return [
-        (row["id"], row["state"] == "online" and bool(row["camera_ok"]), row["reason"], _short(row)) for row in cameras
-    ]
+    return [(row["id"], sees(row), row["reason"], _short(row)) for row in cameras]
 
 
 def _short(camera: dict[str, Any]) -> str:
@@ -296,13 +323,14 @@ def _minute() -> int:
     return int(time.monotonic() // 60)
 
 
-def _point_row(point: dict[str, Any]) -> dict[str, Any]:
+def _point_row(point: dict[str, Any], language: str) -> dict[str, Any]:
     value = "–" if point["value"] is None else f"{number(point['value'])} {point['unit']}"
     age = "" if point["age_s"] is None else f"{point['age_s']:.1f} s"
     return {
         "point": point["id"],
         "value": value,
         "quality": point["quality"],
+        "quality_words": say(point["quality"], language),
         "age": age,
         "reason": point["reason"] or "",
     }

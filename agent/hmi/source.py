@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ STALE_AFTER_S = 3.0
 
 @dataclass
 class Snapshot:
-    """The last answers of the agent; ``heard_s`` is monotonic, 0 before the first."""
+    """The last answers of the agent; ``heard_s`` is monotonic, 0 before the first; ``heard_at`` is for people."""
 
     status: dict[str, Any] = field(default_factory=dict)
     alarms: list[dict[str, Any]] = field(default_factory=list)
     points: list[dict[str, Any]] = field(default_factory=list)
     kpi: dict[str, Any] = field(default_factory=dict)
     heard_s: float = 0.0
+    heard_at: datetime | None = None
     reason: str = ""
 
     def is_live(self, now_s: float) -> bool:
@@ -87,7 +89,7 @@ class Source:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.snapshot.reason = str(error) or "the agent does not answer"
             return
-        self.snapshot = Snapshot(status, alarms, points, kpi, time.monotonic())
+        self.snapshot = Snapshot(status, alarms, points, kpi, time.monotonic(), datetime.now(UTC))
         self._polls += 1
 
     async def _get(self, what: str) -> Any:

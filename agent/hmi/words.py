@@ -15,15 +15,16 @@ REMOVED = ("shelved", "suppressed-by-design", "out-of-service")
 
 def state(alarm: dict[str, Any], language: str) -> str:
     """Return where an alarm stands, and what is special about it."""
-    words = [say(alarm["state"], language)]
+    taken = bool(alarm["acknowledged_by"]) and alarm["state"] == "acknowledged"
+    words = [] if taken else [say(alarm["state"], language)]
     words += [say(flag, language) for flag in ("first_out", "silenced", "muted") if alarm[flag]]
     if alarm["chattering"]:
         words.append(f"{say('chattering', language)} ({say('off_delay', language)} {alarm['off_delay_s']:g} s)")
     if alarm["degraded"]:
         words.append(f"{say('degraded', language)}: {', '.join(alarm['unknown'])}")
-    if alarm["acknowledged_by"] and alarm["state"] == "acknowledged":
+    if taken:
         note = f" ({alarm['note']})" if alarm["note"] else ""
-        words.append(f"{say('by', language)} {alarm['acknowledged_by']}{note}")
+        words.insert(0, f"{say('by', language)} {alarm['acknowledged_by']}{note}")
     return " · ".join(words)
 
 
@@ -75,7 +76,7 @@ def clock(moment: str | None) -> str:
     if not moment:
         return ""
     raised = datetime.fromisoformat(moment)
-    minutes = int((datetime.now(UTC) - raised).total_seconds() // 60)
+    minutes = max(0, int((datetime.now(UTC) - raised).total_seconds() // 60))  # the clock may have been set back
     return f"{raised.astimezone():%H:%M:%S}" + (f" ({span(minutes * 60)})" if minutes else "")
 
 

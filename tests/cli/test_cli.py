@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.api import serve
+from agent.cli import tables
 from agent.cli.main import app
 from agent.core.hazard import Handling
 from tests.rows import hazard_of
@@ -74,6 +76,18 @@ def test_alarms_speak_the_language_of_the_gateway(view: FakeView) -> None:
     assert "Alarm gas.HH" in anshao("alarms")[1]
     view.language = "zh"
     assert "报警 gas.HH" in anshao("alarms")[1]
+
+
+def test_in_80_columns_no_id_and_no_state_of_an_alarm_is_cut(
+    view: FakeView, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view.rows[0] |= {"id": "boiler_pressure.HH", "first_out": True}
+    view.rows[1] |= {"id": "bare_head_at_press", "state": "returned-unacknowledged"}
+    Console(width=80).print(tables.alarms(view.alarms(False), "en"))  # type: ignore[arg-type]
+    text = capsys.readouterr().out
+    for whole in ("boiler_pressure.HH", "bare_head_at_press", "returned-unacknowledged", "unacknowledged", "FIRST OUT"):
+        assert whole in text
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
 
 
 def test_acknowledge_and_silence(view: FakeView) -> None:
@@ -233,6 +247,7 @@ def test_models_are_listed_activated_and_taken_back(view: FakeView) -> None:
     view.models.offer = {"offer": "o1", "model": "ppe/1.0.2", "step": "waiting", "reason": "alarm bare is active"}
     code, text = anshao("models", "status", "--camera", "gate")
     assert "offer      ppe/1.0.2 waiting: alarm bare is active" in text
+    assert "  offer ppe/1.0.2 waiting: alarm bare is active" in anshao("models", "list")[1]
     assert (
         code == 0
         and "ppe 1.0.0, sha256 ab12" in text

@@ -68,6 +68,37 @@ async def test_the_page(page: Page, hmi: Server, tmp_path: Path) -> None:
     assert faults == []
 
 
+async def test_a_browser_that_hears_nothing_says_so_itself(page: Page, hmi: Server, tmp_path: Path) -> None:
+    """The server cannot tell it: it is stopped."""
+    try:
+        async with serve(FakeView(), tmp_path / "a.sock"):
+            hmi.start()
+            await page.goto(f"http://127.0.0.1:{hmi.port}/", timeout=90_000)
+            await page.get_by_text("Alarm gas.HH", exact=True).wait_for()
+            lost = page.get_by_text("THE PAGE HAS LOST ITS SERVER")
+            assert not await lost.is_visible()
+            hmi.hang()
+            await lost.wait_for(timeout=15_000)
+    finally:
+        hmi.kill()
+
+
+async def test_on_a_phone_every_button_can_be_reached(page: Page, hmi: Server, tmp_path: Path) -> None:
+    view = FakeView()
+    view.rows[0]["name"] = {"en": "Person without a helmet while the conveyor runs"}
+    await page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        async with serve(view, tmp_path / "a.sock"):
+            hmi.start()
+            await page.goto(f"http://127.0.0.1:{hmi.port}/", timeout=90_000)
+            for button in (page.get_by_role("button", name="Acknowledge"), page.get_by_role("button", name="More")):
+                await button.first.wait_for()
+                box = await button.first.bounding_box()
+                assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    finally:
+        hmi.kill()
+
+
 async def until_operator(page: Page, name: str) -> None:
     await page.wait_for_function("name => document.querySelector('input').value === name", arg=name, timeout=5000)
 
