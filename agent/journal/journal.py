@@ -190,7 +190,9 @@ class Journal:
                 continue
             try:
                 self._work()
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:
+                if not isinstance(error, (sqlite3.Error, OSError)):
+                    log.exception("journal: a fault of the program")
                 self._suspect = self._suspect or type(error) is sqlite3.DatabaseError  # its kinds blame no file
                 self._failed(f"{type(error).__name__}: {error}", is_full(error))
                 retry_s = time.monotonic() + _RETRY_S
@@ -378,6 +380,6 @@ def _answer(call: Callable[[Store], T], store: Store, future: Future[T]) -> None
         return
     try:
         future.set_result(call(store))
-    except sqlite3.Error as error:
+    except Exception as error:
         future.set_exception(error)
         raise

@@ -123,6 +123,29 @@ async def test_a_disk_that_fails_for_a_moment_at_the_end_loses_nothing(
     assert not failures
 
 
+async def test_a_fault_of_the_program_is_told_and_ends_no_journalling(tmp_path: Path) -> None:
+    faults = iter([ValueError("a listener's fault")])
+
+    def listener(_entries: object) -> None:
+        for fault in faults:
+            raise fault
+
+    with make(tmp_path) as journal:
+        journal.on_commit.append(listener)
+        journal.record([draft("one")], ())
+        await until(lambda: "a listener's fault" in journal.stats.failed)
+        with pytest.raises(sqlite3.OperationalError):
+            await journal.settled()
+        journal.record([draft("two")], ())
+        await until(lambda: journal.last_seq == 2, 5.0)
+        with pytest.raises(ZeroDivisionError):
+            await journal._ask(lambda _: 1 // 0)
+        await until(lambda: "ZeroDivisionError" in journal.stats.failed)
+        journal.record([draft("three")], ())
+        await until(lambda: journal.last_seq == 3, 5.0)
+        assert [event["subject"] for event in await journal.events(10)] == ["one", "two", "three"]
+
+
 async def test_many_events_at_once_are_one_chain_and_a_failed_batch_is_written_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
