@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from models.detection import Box
 from models.gate import FORCED_S, Look
 from models.geometry import iou, overlap
-from models.scenery import SAME_IOU, Cells, around, is_changed
+from models.scenery import SAME_IOU, Cells, shows_the_same
 from models.vocabulary import Thing
 
 LEARNT_S = 60.0
@@ -45,7 +45,7 @@ class _Place:
             max(box.right, self.box.right),
             max(box.bottom, self.box.bottom),
         )
-        return not is_changed(around(both, self.cells, self.size), around(both, look.cells, look.size))
+        return shows_the_same(both, self.cells, look.cells, look.size)
 
     def holds(self, box: Box, look: Look) -> bool:
         return iou(box, self.box) >= SAME_IOU and self.is_as_it_was(box, look)

@@ -177,13 +177,12 @@ class Scene:
 
     def _doubtful(self, people: Sequence[tuple[Track, set[str]]]) -> Iterator[str]:
         """Yield the facts, by place, that count somebody who may be a thing: a certain number would tell too much."""
-        for track, where in people:
-            if track.is_doubted:
-                missing = [
-                    gear for gear in sorted(_demand(where, self._zones)) if track.verdict(gear) is Wearing.MISSING
-                ]
-                facts = ["persons", *(f"no_{gear}" for gear in missing)] if where else []
-                yield from (f"{name}.{fact}" if name else fact for name in ("", *sorted(where)) for fact in facts)
+        for name, zone in self._zones.items():
+            for track in (track for track, where in people if name in where and track.is_doubted):
+                missing = [gear for gear in sorted(zone.demand) if track.verdict(gear) is Wearing.MISSING]
+                for fact in ("persons", *(f"no_{gear}" for gear in missing)):
+                    yield fact
+                    yield f"{name}.{fact}"
 
     def _count_things(self, things: Mapping[Thing, Sequence[Box]], width: int, height: int) -> dict[str, Fact]:
         """Count in the whole picture, and in each zone."""

@@ -34,7 +34,7 @@ def is_changed(before: Cells, now: Cells) -> bool:
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """Where something was in doubt; ``size`` is the picture's, and for how long it was looked at."""
+    """Where something was in doubt; ``size`` and ``cells`` are the picture's, and for how long it was looked at."""
 
     item: Detection
     size: tuple[int, int]
@@ -42,7 +42,7 @@ class _Place:
     looked_s: float = 0.0
 
     def is_as_it_was(self, cells: Cells, size: tuple[int, int]) -> bool:
-        return size == self.size and not is_changed(self.cells, around(self.item.box, cells, size))
+        return size == self.size and shows_the_same(self.item.box, self.cells, cells, size)
 
     def holds(self, item: Detection) -> bool:
         same = abs(self.item.score - item.score) <= SAME_SCORE and self.item.gear == item.gear
@@ -74,7 +74,7 @@ class Scenery:
             place.looked_s += step_s
         self._forget(here, alike, cells)
         fresh = [item for item in doubts if not any(place.holds(item) for place in alike)]
-        self._places += [_Place(item, size, around(item.box, cells, size).copy()) for item in fresh]
+        self._places += [_Place(item, size, cells) for item in fresh]
         self._places = sorted(self._places, key=lambda place: -place.looked_s)[:_MOST]
         known = [place for place in alike if place.looked_s >= DOUBTED_S - _SLACK_S]
         return [item for item in doubts if not any(place.holds(item) for place in known)]
@@ -90,7 +90,12 @@ class Scenery:
         self._places = [place for place in self._places if lasts(place)]
 
 
-def around(box: Box, cells: Cells, size: tuple[int, int]) -> Cells:
+def shows_the_same(box: Box, before: Cells, now: Cells, size: tuple[int, int]) -> bool:
+    """Tell whether no cell changed that a box touches, nor one beside them; ``size`` is that of both pictures."""
+    return not is_changed(_around(box, before, size), _around(box, now, size))
+
+
+def _around(box: Box, cells: Cells, size: tuple[int, int]) -> Cells:
     """Return the cells that a box touches, and those beside them."""
     down, across = cells.shape[0] / size[0], cells.shape[1] / size[1]
     top, left = max(0, int(box.top * down) - 1), max(0, int(box.left * across) - 1)
