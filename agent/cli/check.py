@@ -105,7 +105,7 @@ def _report_faults(error: ConfigError, as_json: bool) -> int:
 
 
 def _summarise(plan: Plan, as_json: bool) -> None:
-    site = plan.site
+    site, wires, unseen = plan.site, list(guards(plan)), list(unnoticed(plan))
     found = {
         "gateway": site.gateway.id,
         "devices": len(site.devices),
@@ -114,14 +114,14 @@ def _summarise(plan: Plan, as_json: bool) -> None:
         "outputs": len(site.outputs),
         "alarms": len(plan.rules),
         "uplink": list(site.uplink.ends) if site.uplink else [],
-        "to_wire": list(guards(plan)),
-        "unnoticed": list(unnoticed(plan)),
+        "to_wire": wires,
+        "unnoticed": unseen,
         "sparkplug": list(site.sparkplug.brokers) if site.sparkplug else [],
     }
     counts = ", ".join(
         f"{value} {key}" for key, value in found.items() if key not in ("uplink", "sparkplug", "to_wire", "unnoticed")
     )
     told = [f"{site.path}: no faults. {counts}"]
-    told += [f"to wire: {line}" for line in guards(plan)]
-    told += [f"unnoticed: {line}" for line in unnoticed(plan)]
+    told += [f"to wire: {line}" for line in wires]
+    told += [f"unnoticed: {line}" for line in unseen]
     tell({"faults": [], **found}, as_json, lambda _: lines(told))

@@ -66,8 +66,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        if self._check is not None:
-            self._check.stop()
+        self._end_check()
         self._checkpoints.close()
         self._flusher.shutdown()
         self._db.close()
@@ -76,6 +75,11 @@ class Store:
         """Raise sqlite3.DatabaseError if the check has found any."""
         if self._check is not None:
             self._check.told()
+
+    def _end_check(self) -> None:
+        if self._check is not None:
+            self._check.stop()
+            self._check = None
 
     @property
     def lanes(self) -> dict[str, LaneMark]:
@@ -139,9 +143,8 @@ class Store:
     def keep_log_empty(self, tight: bool) -> None:
         """While room is ``tight``, have no log that would need room to be emptied."""
         self._checkpoints.tight = tight
-        if tight and self._check is not None:  # who reads keeps the log from being emptied
-            self._check.stop()
-            self._check = None
+        if tight:  # who reads keeps the log from being emptied
+            self._end_check()
 
     def spare_bytes(self) -> int:
         """Return how much can be written without the file growing."""
