@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 import threading
 from contextlib import suppress
@@ -15,6 +14,7 @@ from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane
 from agent.journal import Identity, Journal
 from agent.journal import checking as checking_module
+from tests.journal.damage import spoil
 
 WHO, CLOCK = Identity("gw", "works", "hall", "0.1"), SystemClock()
 _STANDING = Alarm("gas.HH", AlarmState.UNACKNOWLEDGED, active=True)
@@ -34,15 +34,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def _damage(path: Path, seq: int) -> None:
-    """Spoil the page that holds an event."""
-    octets = bytearray(path.read_bytes())
-    here = f'"seq":{seq},'.encode()
-    (at,) = [at for at in range(0, len(octets), 4096) if octets[at] == 13 and here in octets[at : at + 4096]][:1]
-    octets[at : at + 2048] = random.Random(3).randbytes(2048)
-    path.write_bytes(octets)
-
-
 async def test_alarms_and_new_events_wait_for_no_check(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     may_end, real = threading.Event(), checking_module.fault_of
 
@@ -60,7 +51,7 @@ async def test_alarms_and_new_events_wait_for_no_check(path: Path, monkeypatch: 
 
 
 async def test_damage_that_is_found_while_it_works_costs_only_what_cannot_be_read(path: Path) -> None:
-    _damage(path, 300)
+    spoil(path, 300)
     with Journal(path, WHO, CLOCK) as journal:
         assert [alarm.id for alarm, _ in await journal.alarms()] == ["gas.HH"]
         journal.record(_drafts(5), [])

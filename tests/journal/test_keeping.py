@@ -29,6 +29,7 @@ from agent.journal.composing import Composer
 from agent.journal.envelope import encode, envelope
 from agent.journal.outbox import LaneMark
 from agent.journal.store import Store
+from tests.journal.damage import spoil
 
 WHO = Identity("gw", "works", "hall", "0.1", "c1", "r1")
 CLOCK = SystemClock()
@@ -166,11 +167,7 @@ async def test_a_damaged_file_gives_back_its_alarms_and_what_can_be_read(tmp_pat
         journal.record(drafts(400, size=900), [Alarm("gas.HH", AlarmState.UNACKNOWLEDGED, active=True)])
         await journal.settled()
         await journal.mark_sent((await journal.pending(100))[:50])
-    octets = bytearray(path.read_bytes())
-    pages = [at for at in range(0, len(octets), 4096) if octets[at] == 13 and b'"seq":300,' in octets[at : at + 4096]]
-    for at in pages:  # the page of some events, and the check of another: enough to condemn the file
-        octets[at : at + 2048] = random.Random(3).randbytes(2048)
-    path.write_bytes(octets)
+    spoil(path, 300)
     with Journal(path, WHO, CLOCK) as again:
         assert [alarm.id for alarm, _ in await again.alarms()] == ["gas.HH"]
         damaged, missing = (await until_told(again, 2))[:2]
