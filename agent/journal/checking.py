@@ -31,13 +31,17 @@ def fault_of(db: sqlite3.Connection, whole: bool) -> str:
 
 
 class Check:
-    """Reads a whole file in a thread of its own, over a connection of its own. It holds up no writer."""
+    """Reads a whole file, once started, in a thread and over a connection of its own. It holds up no writer."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        self._db: sqlite3.Connection | None = None
         self._fault = ""
-        self._thread = threading.Thread(target=self._run, name="journal check", daemon=True)
+
+    def start(self) -> None:
+        """Begin. Raises sqlite3.Error."""
+        self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        self._thread = threading.Thread(target=self._run, args=(self._db,), name="journal check", daemon=True)
         self._thread.start()
 
     def told(self) -> None:
@@ -47,14 +51,17 @@ class Check:
 
     def stop(self) -> None:
         """End it, done or not; the next start checks anew."""
+        if self._db is None:
+            return
         while self._thread.is_alive():
             self._db.interrupt()  # it ends what runs now only, and the thread may be about to begin
             self._thread.join(0.05)
         self._db.close()
+        self._db = None
 
-    def _run(self) -> None:
+    def _run(self, db: sqlite3.Connection) -> None:
         try:
-            self._fault = fault_of(self._db, whole=True)
+            self._fault = fault_of(db, whole=True)
         except sqlite3.OperationalError as error:  # stopped, or the disk fails: the journal itself tells of that
             log.warning("journal not checked for damage", file=self._path.name, reason=str(error))
         except sqlite3.DatabaseError as error:

@@ -25,6 +25,7 @@ from agent.journal.backlog import Attempt, Backlog, Batch
 from agent.journal.ballast import Ballast, is_full
 from agent.journal.envelope import Identity, encode
 from agent.journal.keeping import Keeper
+from agent.journal.notes import Notes
 from agent.journal.opening import Damaged
 from agent.journal.options import JournalOptions
 from agent.journal.outbox import Row
@@ -99,6 +100,7 @@ class Journal:
         self._closed_s = 0.0
         self._store: Store | None = None
         self._keeper = Keeper(options, self._tell_loss)
+        self._notes = Notes(path.with_name("journal.sent"))
         self._ballast = Ballast(path.with_name("journal.ballast"), options.ballast_mb << 20)
         self._salvage: Salvage | None = None
         self._cramped = self._suspect = False
@@ -141,6 +143,10 @@ class Journal:
     async def pending(self, limit: int) -> list[Row]:
         """Return the rows to send next, alarms first."""
         return await self._ask(lambda store: store.pending(limit))
+
+    def note_sent(self, rows: Iterable[Row]) -> None:
+        """Note rows as acknowledged, at once and for a kill only; ``mark_sent`` follows. Call it from one thread."""
+        self._notes.add(rows)
 
     async def mark_sent(self, rows: Iterable[Row]) -> None:
         """Take rows as sent."""
@@ -200,6 +206,7 @@ class Journal:
                     break
         if self._store is not None:
             self._store.close()
+        self._notes.close()
 
     def _gives_up(self) -> bool:
         """Tell whether what still waits is lost with us; a disk that fails for a moment only gets another try."""
@@ -211,6 +218,7 @@ class Journal:
         return False
 
     def _work(self) -> None:
+        is_new = self._store is None
         if self._store is None:
             self._store = self._open()
             self.last_seq = self._store.last_seq
@@ -220,6 +228,8 @@ class Journal:
         if self._cramped:
             self._keeper.make_room(store)
             self._cramped = False
+        if is_new:
+            store.take_noted(self._notes.read())
         self._write(store)
         while not self._calls.empty():
             call, future = self._calls.get()
@@ -230,7 +240,7 @@ class Journal:
             self._keep_house(store)
 
     def _keep_house(self, store: Store) -> None:
-        store.look_for_damage()
+        store.check.told()
         self._keeper.keep(store)
         self._ballast.lay()
         if self._salvage is not None:

@@ -42,6 +42,10 @@ class LaneMark:
         """How many events still have to be sent."""
         return self.last - self.done - len(self.ahead)
 
+    def waits(self, number: int) -> bool:
+        """Tell whether this event still has to be sent."""
+        return number > self.done and number not in self.ahead
+
     def finish(self, lane_seqs: Iterable[int]) -> None:
         """Take events as done; the mark moves on over all that follow without a gap."""
         self.ahead.update(number for number in lane_seqs if number > self.done)
@@ -74,6 +78,12 @@ class Marks:
         """Write the marks."""
         rows = [(name, mark.last, mark.done, mark.bytes, mark.stored) for name, mark in self.of.items()]
         self._db.executemany("INSERT OR REPLACE INTO lane VALUES (?, ?, ?, ?, ?)", rows)
+
+    def waiting_among(self, named: Iterable[tuple[int, str]]) -> list[tuple[str, int]]:
+        """Return lane and number of the events, named by ``seq`` and id, that are here and still have to be sent."""
+        query = "SELECT lane, lane_seq FROM event WHERE seq = ? AND id = ?"
+        rows = [row for name in named for row in self._db.execute(query, name)]
+        return [(lane, number) for lane, number in rows if self.of[lane].waits(number)]
 
     def finish(self, done: Sequence[tuple[str, int]]) -> None:
         """Take events (lane and number in it) as done, and write that."""

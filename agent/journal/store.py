@@ -62,24 +62,16 @@ class Store:
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
         self.last_seq = int(row[0]) if row else 0
-        self._check = Check(path) if in_use else None
+        self.check = Check(path)
+        if in_use:
+            self.check.start()
 
     def close(self) -> None:
         """Close the file."""
-        self._end_check()
+        self.check.stop()
         self._checkpoints.close()
         self._flusher.shutdown()
         self._db.close()
-
-    def look_for_damage(self) -> None:
-        """Raise sqlite3.DatabaseError if the check has found any."""
-        if self._check is not None:
-            self._check.told()
-
-    def _end_check(self) -> None:
-        if self._check is not None:
-            self._check.stop()
-            self._check = None
 
     @property
     def lanes(self) -> dict[str, LaneMark]:
@@ -143,8 +135,8 @@ class Store:
     def keep_log_empty(self, tight: bool) -> None:
         """While room is ``tight``, have no log that would need room to be emptied."""
         self._checkpoints.tight = tight
-        if tight:  # who reads keeps the log from being emptied
-            self._end_check()
+        if tight:
+            self.check.stop()  # who reads keeps the log from being emptied
 
     def spare_bytes(self) -> int:
         """Return how much can be written without the file growing."""
@@ -247,8 +239,7 @@ class Store:
     def mark_sent(self, rows: Iterable[Row]) -> None:
         """Take rows as sent: the broker has them.
 
-        Committed at once, so that whoever is killed forgets none of it. The flush, which only a power cut needs,
-        comes with the next event, or with every ``_MOST_UNFLUSHED`` rows.
+        The flush, which only a power cut needs, comes with the next event, or with every ``_MOST_UNFLUSHED`` rows.
         """
         sent = list(rows)
         self._unflushed += len(sent)
@@ -257,6 +248,13 @@ class Store:
             self._finish(sent)
         if flush:
             self._unflushed = 0
+
+    def take_noted(self, notes: Iterable[tuple[int, str]]) -> None:
+        """Take rows as sent that whoever was killed had noted (number and id), but had not marked."""
+        rows = self._marks.waiting_among(notes)
+        if rows:
+            with self._transaction():
+                self._marks.finish(rows)
 
     def mark_failed(self, seq: int) -> int:
         """Count a refused attempt; return how many there were."""

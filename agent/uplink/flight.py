@@ -28,8 +28,10 @@ POISON_PAUSE_S = 1.0
 ANSWER_LIMIT_S = 30.0
 """Another end that keeps the line but acknowledges nothing for so long is left."""
 _FETCH = 200
-_IDLE_S, _BUSY_IDLE_S = 0.25, 0.01
-"""So long answers are waited for, without and with something that may have to go meanwhile."""
+_MOST_UNMARKED = 50
+"""Acknowledged, and not marked as sent in the journal yet. They are noted: a power cut may send them twice, no kill."""
+_MARK_S = 0.01
+"""So long acknowledged rows may wait for others to be marked with."""
 Attach = Callable[[bytes], Awaitable[bytes]]
 """Returns an event of the evidence lane as it is sent: with the file that it stands for."""
 Note = Callable[..., None]
@@ -59,10 +61,10 @@ class Flight:
         self._queue: deque[Row] = deque()
         self._waits = delays(1.0, 60.0)
         self._taken: list[Row] = []
-        """Acknowledged; they wait to be marked as sent while ``_marking`` writes that of ``_marked``."""
+        """Acknowledged and noted; they wait to be marked as sent while ``_marking`` writes that of ``_marked``."""
         self._marked: list[Row] = []
         self._marking: asyncio.Task[None] | None = None
-        self._resume_s = self._paced_s = 0.0
+        self._resume_s = self._paced_s = self._taken_s = 0.0
         self._answered_s = self._now_s()
         self._has_answered = False
         self._fetched_to = 0
@@ -137,8 +139,7 @@ class Flight:
         self._note(in_flight=len(self._rows))
 
     def _has_room(self) -> bool:
-        """Tell whether one more may go: what was sent and is not marked yet is what a crash sends twice."""
-        return len(self._rows) + len(self._taken) + len(self._marked) < self._window
+        return len(self._rows) < self._window and len(self._taken) + len(self._marked) < _MOST_UNMARKED
 
     def _publish(self, row: Row, replayed: bool) -> None:
         """Send the messages of a row; one that has none counts as sent."""
@@ -182,7 +183,8 @@ class Flight:
 
     async def _land(self) -> None:
         """Wait for answers, or for something to do; then account for them."""
-        acks = await self._link.acks(_BUSY_IDLE_S if self._queue or self._taken else _IDLE_S)
+        idle_s = _MARK_S if self._queue or self._taken else 0.25
+        acks = await self._link.acks(idle_s)
         if acks:
             self._answered_s = self._now_s()
         if any(ack.mid in self._rows for ack in acks):  # and not only what was said when we came
@@ -191,6 +193,8 @@ class Flight:
             raise LinkLost(f"{self._link.name}: no acknowledgement for {ANSWER_LIMIT_S:g} s")
         taken = [row for ack in acks if ack.code == 0 and (row := self._arrived(ack))]
         if taken:
+            self._journal.note_sent(taken)
+            self._taken_s = self._taken_s if self._taken else self._now_s()
             self._taken.extend(taken)
             self._waits = delays(1.0, 60.0)
             self._note(more_sent=len(taken), reason="", nobody_listens=False)
@@ -203,10 +207,14 @@ class Flight:
         if self._marking is not None and self._marking.done():
             done, self._marking, self._marked = self._marking, None, []
             done.result()
-        if self._marking is None and self._taken:
+        if self._marking is None and self._taken and self._is_time_to_mark():
             self._marked, self._taken = self._taken, []
             self._marking = asyncio.create_task(self._journal.mark_sent(self._marked), name="uplink mark")
             self._marking.add_done_callback(lambda _: self._link.nudge())
+
+    def _is_time_to_mark(self) -> bool:
+        """Tell whether what was acknowledged is written now: many rows in one write, and none much later."""
+        return not self._queue or len(self._taken) >= _MOST_UNMARKED // 2 or self._now_s() - self._taken_s >= _MARK_S
 
     async def _refused(self, ack: Ack, row: Row) -> None:
         """The other end has the event not: it stays in the outbox, and sending pauses so that order is kept."""
