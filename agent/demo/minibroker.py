@@ -139,6 +139,8 @@ class Broker:
         while session.writer is writer:
             async with asyncio.timeout(limit_s):
                 kind, flags, body = await read_packet(reader)
+            if session.writer is not writer:  # taken over, or ended, while this packet came
+                return
             if kind == Kind.DISCONNECT:
                 self._disconnect(session, body)
                 return
