@@ -44,6 +44,11 @@ class Check:
         self._thread = threading.Thread(target=self._run, args=(self._db,), name="journal check", daemon=True)
         self._thread.start()
 
+    @property
+    def runs(self) -> bool:
+        """Tell whether it reads the file now."""
+        return self._db is not None and self._thread.is_alive()
+
     def told(self) -> None:
         """Raise sqlite3.DatabaseError if damage was found so far."""
         if self._fault:

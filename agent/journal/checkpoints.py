@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+from agent.journal.checking import Check
+
 EVERY_BYTES = 4 << 20
 LARGEST_LOG_BYTES = 8 << 20
 """From here on the writer waits until the log is empty. The ballast is larger: on a full disk it takes the log."""
@@ -15,10 +17,13 @@ _LEAST_BYTES = 16 << 10
 
 
 class Checkpoints:
-    """Belongs to one connection. ``tight``: the disk is nearly full, so the log is emptied before each transaction."""
+    """Belongs to one connection. ``tight``: the disk is nearly full, so the log is emptied before each transaction.
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
-        self._path, self._db = path, db
+    While a ``check`` reads the file no log can be emptied, and nobody waits for that: it grows for so long.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection, check: Check) -> None:
+        self._path, self._db, self._check = path, db, check
         self._log = path.with_name(path.name + "-wal")
         self._since = self._log.stat().st_size if self._log.exists() else 0  # left by who was killed
         self._thread = ThreadPoolExecutor(1, "journal checkpoint")
@@ -46,7 +51,8 @@ class Checkpoints:
             self._running = self._thread.submit(self._checkpoint)
 
     def _is_too_large(self) -> bool:
-        return self._running is not None and self._log.stat().st_size > LARGEST_LOG_BYTES
+        is_busy = self._running is not None and not self._check.runs
+        return is_busy and self._log.stat().st_size > LARGEST_LOG_BYTES
 
     def _catch_up(self) -> None:
         """Move over what was committed meanwhile, so that the log begins anew: to write over it costs half a flush."""

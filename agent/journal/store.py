@@ -54,7 +54,8 @@ class Store:
         self._unflushed = 0
         in_use = not suspect and is_large(path)
         self._db = connect(path, whole=not in_use)
-        self._checkpoints = Checkpoints(path, self._db)
+        self.check = Check(path)
+        self._checkpoints = Checkpoints(path, self._db, self.check)
         self._flusher = ThreadPoolExecutor(1, "journal flush")
         self._hash = dict(self._db.execute("SELECT key, value FROM meta")).get("hash", "")
         self._marks = Marks(self._db)
@@ -62,7 +63,6 @@ class Store:
         self._attempts = dict(self._db.execute("SELECT seq, attempts FROM attempt"))
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
         self.last_seq = int(row[0]) if row else 0
-        self.check = Check(path)
         if in_use:
             self.check.start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from agent.core.clock import SystemClock
 from agent.core.model import Alarm, AlarmState, EventDraft, Lane
 from agent.journal import Identity, Journal
 from agent.journal import checking as checking_module
+from agent.journal import checkpoints as checkpoints_module
+from agent.journal.checkpoints import Checkpoints
 from tests.journal.damage import spoil
 
 WHO, CLOCK = Identity("gw", "works", "hall", "0.1"), SystemClock()
@@ -75,3 +78,32 @@ async def test_who_ends_waits_for_no_check(path: Path) -> None:
     for _ in range(20):
         with Journal(path, WHO, CLOCK) as journal:
             await journal.settled()
+
+
+async def test_no_event_waits_for_a_check_that_keeps_the_log_from_being_emptied(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever empties a log that is read waits for SQLite's 5 s."""
+    monkeypatch.setattr(checkpoints_module, "EVERY_BYTES", 20_000)
+    monkeypatch.setattr(checkpoints_module, "LARGEST_LOG_BYTES", 40_000)
+    monkeypatch.setattr(Checkpoints, "_checkpoint", lambda _: time.sleep(0.2))  # one of a large file takes its time
+    is_reading, may_end, real = threading.Event(), threading.Event(), checking_module.fault_of
+
+    def slow(db: sqlite3.Connection, whole: bool) -> str:
+        if whole:
+            db.execute("BEGIN")
+            db.execute("SELECT count(*) FROM event").fetchone()
+            is_reading.set()
+            may_end.wait(30.0)
+            db.execute("COMMIT")
+        return real(db, whole)
+
+    monkeypatch.setattr(checking_module, "fault_of", slow)
+    with Journal(path, WHO, CLOCK) as journal:
+        await asyncio.to_thread(is_reading.wait, 10.0)
+        async with asyncio.timeout(4.5):
+            for _ in range(20):
+                journal.record(_drafts(10), ())
+                await journal.settled()
+        may_end.set()
+        assert journal.last_seq == 600 and not journal.stats.failed
