@@ -1,6 +1,7 @@
 """A gateway with a large backlog: journal and uplink are the real ones. Says how it goes once a second.
 
-usage: python -m benchmarks.drain_edge FOLDER PORT; ends when nothing waits any more.
+usage: python -m benchmarks.drain_edge FOLDER PORT RATE SECONDS; RATE is ``replay_rate``. Ends after so many seconds, or
+when nothing waits any more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from agent.uplink import Uplink, UplinkOptions
 
 WHO = Identity("gw", "works", "hall", "0.1")
 _OPTIONS = JournalOptions(max_mb=50_000)
-_UNTHROTTLED = 1_000_000
 _BATCH = 500
 
 
@@ -38,16 +38,16 @@ def _drafts(rows: int, clock: SystemClock) -> Iterator[list[EventDraft]]:
         yield [EventDraft("bench", Lane.TELEMETRY, "gas", data, now)] * min(_BATCH, rows - first)
 
 
-async def run(folder: Path, port: int) -> None:
+async def run(folder: Path, port: int, rate: int, seconds: float) -> None:
     """Drain; raise a live alarm every second. Prints seconds, rows sent, resident MB and CPU seconds."""
     clock = SystemClock()
-    options = UplinkOptions(brokers=(f"mqtt://127.0.0.1:{port}",), replay_rate=_UNTHROTTLED)
+    options = UplinkOptions(brokers=(f"mqtt://127.0.0.1:{port}",), replay_rate=rate)
     with Journal(folder / "journal.db", WHO, clock, options=_OPTIONS) as journal:
         await journal.settled()
         uplink = Uplink(options, journal, WHO, clock)
         task = asyncio.create_task(uplink.run(), name="uplink")
         began_s, waiting = time.monotonic(), 1
-        while waiting and not task.done():
+        while waiting and not task.done() and time.monotonic() - began_s < seconds:
             alarm = {"sent_ns": time.time_ns()}
             journal.record([EventDraft("bench", Lane.ALARM, "gas.HH", alarm, clock.now())], ())
             await asyncio.sleep(1.0)
@@ -64,4 +64,4 @@ def _resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
