@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain as chained
 from typing import Any, NamedTuple
 
 from agent.core.model import EventDraft
@@ -42,10 +43,14 @@ class Composed:
     seq: int
     hash: str
     last: dict[str, int]
-    entries: list[Entry] = field(default_factory=list)
     rows: list[Columns] = field(default_factory=list)
     size: int = 0
     """In bytes."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The events, as who listens wants them."""
+        return [Entry(row[0], row[8], row[6]) for row in self.rows]
 
     def after(self) -> Composed:
         """Return the place behind these, with nothing in it."""
@@ -56,19 +61,19 @@ class Composed:
 
         Raises TypeError, ValueError, RecursionError for an event that is no JSON.
         """
+        compose.begin()
         for draft in events:
             lane = draft.lane.value
             number = self.last[lane] + 1
-            id_, body = compose(draft, number, self.hash)
+            id_, wall_ns, body = compose(draft, number, self.hash)
             self.last[lane] = number
-            self.take((lane, number, id_, draft.kind, int(draft.at.utc.timestamp() * 1e9)), body)
+            self.take((lane, number, id_, draft.kind, wall_ns), body)
             if self.size >= _MOST_BYTES:
                 break
 
     def take(self, columns: tuple[str, int, str, str, int], body: bytes) -> None:
         """Take one event in as it is: its lane, number in it, id, kind, wall clock in ns, and its bytes."""
         self.seq, self.hash = self.seq + 1, chain(self.hash, body)
-        self.entries.append(Entry(self.seq, self.hash, body))
         self.rows.append((self.seq, *columns, body, checksum(body), self.hash))
         self.size += len(body)
 
@@ -84,5 +89,5 @@ def insert(db: sqlite3.Connection, rows: Sequence[Columns]) -> None:
     """Write rows; belongs into a transaction. Raises sqlite3.Error."""
     whole = len(rows) - len(rows) % _AT_ONCE
     for first in range(0, whole, _AT_ONCE):
-        db.execute(_MANY, [value for row in rows[first : first + _AT_ONCE] for value in row])
+        db.execute(_MANY, list(chained.from_iterable(rows[first : first + _AT_ONCE])))
     db.executemany(_ONE, rows[whole:])

@@ -14,12 +14,13 @@ from agent.journal.envelope import Identity, clock_state, encode, envelope, uuid
 
 _FIELDS = ("data", "id", "monons", "prevhash", "seq", "subject", "time")
 """What differs from event to event, in the order in which the envelope has it."""
-_PLACE = re.compile(r'"\x7f(?:' + "|".join(_FIELDS) + r')\x7f"')
+_PLACES = (b"%b", b'"%b"', b"%d", b'"%b"', b"%d", b"%b", b"%b")
+_PLACE = re.compile(rb'"\x7f(?:' + "|".join(_FIELDS).encode() + rb')\x7f"')
 _ANY = Instant(0.0, datetime(2026, 1, 1, tzinfo=UTC))
 _MOST_TEMPLATES = 1000
 
-_Common = tuple[str, Lane, str, bool, str, str]
-"""Kind, lane, zone, test, revision of the rules, state of the clock."""
+_Common = tuple[str, Lane, str, bool, str]
+"""Kind, lane, zone, test, revision of the rules."""
 
 
 class Composer:
@@ -27,47 +28,51 @@ class Composer:
 
     def __init__(self, who: Identity) -> None:
         self._who = who
-        self._templates: dict[_Common, list[bytes]] = {}
+        self._templates: dict[_Common, bytes] = {}
+        self._clock = clock_state()
 
-    def __call__(self, draft: EventDraft, lane_seq: int, previous_hash: str) -> tuple[str, bytes]:
-        """Return the event's id and the envelope's bytes.
+    def begin(self) -> None:
+        """Be called before each batch: what the clock is worth is asked once for all of it."""
+        clock = clock_state()
+        if clock != self._clock or len(self._templates) >= _MOST_TEMPLATES:
+            self._templates.clear()
+        self._clock = clock
+
+    def __call__(self, draft: EventDraft, lane_seq: int, previous_hash: str) -> tuple[str, int, bytes]:
+        """Return the event's id, its wall clock in ns, and the envelope's bytes.
 
         Raises TypeError, ValueError, RecursionError for data that is no JSON.
         """
+        wall_ms, wall_ns, mono_ns, time = _moment(draft.at)
         if draft.attributes:
             body = envelope(draft, self._who, lane_seq, previous_hash)
-            return body["id"], encode(body)
-        parts = self._template((draft.kind, draft.lane, draft.zone, draft.test, draft.rules_revision, clock_state()))
-        wall_ms, mono_ns, time = _moment(draft.at)
+            return body["id"], wall_ns, encode(body)
+        common = (draft.kind, draft.lane, draft.zone, draft.test, draft.rules_revision)
+        template = self._templates.get(common)
+        if template is None:
+            template = self._templates[common] = _template(self._who, common, self._clock)
         id_ = uuid7(wall_ms)
-        pieces = (
-            *(parts[0], _data(draft.data), parts[1], b'"%b"' % id_.encode(), parts[2], mono_ns, parts[3]),
-            *(b'"%b"' % previous_hash.encode(), parts[4], b"%d" % lane_seq, parts[5], _text(draft.subject)),
-            *(parts[6], time, parts[7]),
+        values = (
+            *(_data(draft.data), id_.encode(), mono_ns, previous_hash.encode()),
+            *(lane_seq, _text(draft.subject), time),
         )
-        return id_, b"".join(pieces)
-
-    def _template(self, common: _Common) -> list[bytes]:
-        """Return what stands between the fields that differ."""
-        found = self._templates.get(common)
-        if found is None:
-            if len(self._templates) >= _MOST_TEMPLATES:
-                self._templates.clear()
-            found = self._templates[common] = _split(self._who, common)
-        return found
+        return id_, wall_ns, template % values
 
 
-def _split(who: Identity, common: _Common) -> list[bytes]:
-    kind, lane, zone, test, rules, clock = common
+def _template(who: Identity, common: _Common, clock: str) -> bytes:
+    """Return the envelope with a place for each field that differs."""
+    kind, lane, zone, test, rules = common
     body = envelope(EventDraft(kind, lane, "", {}, _ANY, zone, test, rules), who, 0, "")
     body.update({field: f"\x7f{field}\x7f" for field in _FIELDS}, clock=clock)
-    return [part.encode() for part in _PLACE.split(encode(body).decode())]
+    parts = [part.replace(b"%", b"%%") for part in _PLACE.split(encode(body))]
+    return b"".join(value for pair in zip(parts, (*_PLACES, b""), strict=True) for value in pair)
 
 
 @lru_cache(maxsize=64)
-def _moment(at: Instant) -> tuple[int, bytes, bytes]:
-    """Return wall clock in ms, monotonic ns and the time as JSON."""
-    return int(at.utc.timestamp() * 1000), b"%d" % int(at.mono_s * 1e9), b'"%b"' % at.utc.isoformat().encode()
+def _moment(at: Instant) -> tuple[int, int, int, bytes]:
+    """Return wall clock in ms and in ns, monotonic ns, and the time as JSON."""
+    wall_s = at.utc.timestamp()
+    return int(wall_s * 1000), int(wall_s * 1e9), int(at.mono_s * 1e9), b'"%b"' % at.utc.isoformat().encode()
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,8 @@ from agent.core.model import Alarm, EventDraft
 
 SPEC = "1.0"
 _noise = random.Random(os.urandom(64)).getrandbits
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""RFC 9562, 4.1: the two top bits are 10."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,8 @@ def boot_id() -> str:
 
 def uuid7(wall_ms: int) -> str:
     """Return a UUIDv7 (RFC 9562, 5.7): it sorts by time, and no two are alike."""
-    noise = _noise(80)
-    value = (
-        (wall_ms & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1
-    )
-    digits = value.to_bytes(16, "big").hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    time, noise = f"{wall_ms & (1 << 48) - 1:012x}", f"{_noise(76):019x}"
+    return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:]}"
 
 
 def envelope(draft: EventDraft, who: Identity, lane_seq: int, previous_hash: str) -> dict[str, Any]:

@@ -270,7 +270,7 @@ class Journal:
     def _append(self, store: Store, attempt: Attempt) -> Attempt | None:
         """Write a batch; return the next one, if one waits already."""
         ahead: list[Attempt] = []
-        count = len(attempt.composed.entries)
+        count = len(attempt.composed.rows)
 
         def look_ahead() -> None:
             batch = self._backlog.behind(attempt.batch, count)
@@ -293,12 +293,13 @@ class Journal:
         self._doubt = None
         self.last_seq = store.last_seq
         self._keeper.count(attempt.composed.sizes(), time.monotonic())
-        self._backlog.written(attempt.batch, len(attempt.composed.entries))
+        self._backlog.written(attempt.batch, len(attempt.composed.rows))
         if self.stats.failed:
             log.info("journal back")
             self.stats = replace(self.stats, failed="")
+        entries = attempt.composed.entries if self.on_commit else []
         for listener in self.on_commit:
-            listener(attempt.composed.entries)
+            listener(entries)
 
     def _resolve(self, store: Store, doubt: Attempt) -> None:
         """Find out whether a transaction that failed is on the disk after all, so that nothing is written twice.

@@ -127,8 +127,9 @@ def _play(path: Path, steps: list[str], rng: random.Random) -> None:
 )
 def test_the_fast_envelope_is_the_envelope(data: dict[str, Any], subject: str, zone: str, test: bool) -> None:
     draft = EventDraft("test", Lane.STATE, subject, data, CLOCK.now(), zone, test, "r2")
-    id_, body = Composer(WHO)(draft, 7, "ab")
+    id_, wall_ns, body = Composer(WHO)(draft, 7, "ab")
     slow = json.loads(encode(envelope(draft, WHO, 7, "ab")))
+    assert wall_ns == int(draft.at.utc.timestamp() * 1e9)
     assert json.dumps({**slow, "id": id_}, sort_keys=True) == json.dumps(json.loads(body), sort_keys=True)
 
 
