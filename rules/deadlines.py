@@ -51,6 +51,27 @@ def restored(alarm: Alarm, same_boot: bool, now: Instant) -> Alarm:
     return alarm if same_boot else _on_another_boot(alarm, now)
 
 
+def is_untouched(alarm: Alarm) -> bool:
+    """Tell whether it was never raised, and nobody has done anything to it."""
+    removed = (alarm.shelved, alarm.out_of_service, alarm.hazard)
+    return not alarm.occurrence and alarm.process is AlarmState.NORMAL and removed == (None, None, None)
+
+
+def belated(back: Alarm, present: Alarm) -> Alarm:
+    """Return a ``restored`` state beside what has been seen since, of one that is ``untouched``: a disk was slow.
+
+    What was seen counts. A delay that runs goes on, unless the saved alarm is active: that one is not raised anew.
+    """
+    found = replace(
+        back,
+        degraded=back.degraded or present.degraded,
+        suppressed=present.suppressed or back.suppressed,
+        suppression_spent=present.suppression_spent or back.suppression_spent,
+        superseded=present.superseded or back.superseded,
+    )
+    return found if back.active else replace(found, exceeded=present.exceeded, timer=present.timer or back.timer)
+
+
 def _on_another_boot(alarm: Alarm, now: Instant) -> Alarm:
     return replace(
         alarm,

@@ -102,11 +102,13 @@ class Engine:
         return Delays(slot.rule.timing.on_delay_s, off_s, off_s > slot.rule.timing.off_delay_s)
 
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
-        """Take up saved states; ids without a rule are ignored."""
+        """Take up saved states; ids without a rule are ignored, and so is what has been raised here since."""
         for alarm in alarms:
             slot = self._slots.get(alarm.id)
-            if slot is not None:
-                self._set(slot, deadlines.restored(alarm, same_boot, now))
+            if slot is not None and deadlines.is_untouched(slot.alarm):
+                if slot.alarm.exceeded is not None or slot.alarm.degraded:
+                    self._again[alarm.id] = slot
+                self._set(slot, deadlines.belated(deadlines.restored(alarm, same_boot, now), slot.alarm))
 
     def adopt(self, before: Engine, now: Instant) -> list[Change]:
         """Take over alarms, timers and memories from the engine that ran before, by id.

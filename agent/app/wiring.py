@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -24,13 +23,14 @@ from agent.app.modelsets.offers import Offers
 from agent.app.offering import offers
 from agent.app.parts import Parts
 from agent.app.plan import Plan, compile_rules
+from agent.app.restoring import Restoring
 from agent.app.rulesets import Active, RuleSets, RuleStore
 from agent.app.sparkplug import edge
 from agent.app.trials import Trials
 from agent.app.vision import VisionBudget
 from agent.commands import Desk
 from agent.core.clock import SystemClock
-from agent.core.model import Alarm, AlarmState, Instant, Sample, Value
+from agent.core.model import Sample, Value
 from agent.core.ports import Driver, Witness
 from agent.evidence import Evidence
 from agent.evidence.store import EvidenceStore
@@ -52,13 +52,9 @@ from agent.version import VERSION
 from models.camera import CameraDriver
 from models.options import HEALTH
 from models.signers import Signers
-from rules.adoption import ended
 from rules.engine import Engine
 
 log = structlog.get_logger(__name__)
-
-_RESTORE_LIMIT_S = 5.0
-"""A disk that does not answer must not keep the alarms from starting."""
 
 
 class Agent:
@@ -91,6 +87,7 @@ class Agent:
         check, around = partial(compile_rules, site, plan.points), plan.surroundings()
         self.rules = RuleSets(active, site.rules, check, store, self.pipeline, self.journal, clock, around)
         self.memories = Memories(self.pipeline, self.journal)
+        self.restoring = Restoring(self.pipeline, self.journal, self.memories, clock)
         self.evidence = self._evidence(plan, state / "evidence")
         self.uplink = Uplink(site.uplink, self.journal, who, clock, self.evidence.attach) if site.uplink else None
         self.edge = edge(plan, self.pipeline, self.runners, self.journal, clock, state)
@@ -153,7 +150,7 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set."""
         with self.journal:
-            await self._restore()
+            await self.restoring.at_start()
             self.gateway.operations.prepare()
             await self.models.prepare()
             if self.offers is not None:
@@ -177,30 +174,6 @@ class Agent:
             await self.memories.save_all()
         log.info("stopped")
 
-    async def _restore(self) -> None:
-        try:
-            async with asyncio.timeout(_RESTORE_LIMIT_S):
-                saved = await self.journal.alarms()
-        except (sqlite3.Error, TimeoutError) as error:
-            log.error("alarm states not restored", reason=str(error) or "the disk does not answer")
-            return
-        now = self.clock.now()
-        for same_boot in (True, False):
-            self.pipeline.engine.restore([alarm for alarm, same in saved if same is same_boot], same_boot, now)
-        self.pipeline.refresh(now)
-        self._tell_gone([alarm for alarm, _ in saved], now)
-        await self.memories.restore()
-
-    def _tell_gone(self, saved: Iterable[Alarm], now: Instant) -> None:
-        """An alarm that stood, and that no rule has any longer, does not vanish without a word."""
-        known = self.pipeline.engine.definitions
-        gone = [alarm for alarm in saved if alarm.state is not AlarmState.NORMAL and alarm.id not in known]
-        if gone:
-            names = [alarm.id for alarm in gone]
-            log.warning("alarms that stood have no rule any more", alarms=names)
-            told = gateway_event("alarms-removed", {"alarms": names}, now)
-            self.journal.record([told], [ended(alarm, now) for alarm in gone])
-
     def _outer(self) -> Iterable[Leaf]:
         yield Leaf("memory", tidy)
         yield Leaf("figures", self.gateway.operations.run)
@@ -213,6 +186,8 @@ class Agent:
                 yield Leaf("sparkplug asking", partial(self._ask, self.edge.asking))
         yield Leaf("rule files", self.rules.run)
         yield Leaf("memories", self.memories.run)
+        if self.restoring.is_late:
+            yield Leaf("late alarms", self.restoring.run)
         yield Leaf("evidence", self.evidence.run)
         yield Leaf("models", self.models.run)
         yield Leaf("engines", self.models.tuning.run)

@@ -251,7 +251,7 @@ class RuleEngine(Protocol):
         """Return the delays of an alarm as they are now. Raises KeyError."""
 
     def restore(self, alarms: Iterable[Alarm], same_boot: bool, now: Instant) -> None:
-        """Take up states saved by an earlier process; unknown ids are ignored.
+        """Take up states saved by an earlier process; unknown ids are ignored, and so is what was raised since.
 
         With ``same_boot`` monotonic deadlines still count; else the wall clock tells what is left. An
         on-delay counts the downtime if the condition still holds; an off-delay always starts anew.

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,6 @@ from agent.core.model import Alarm, EventDraft, Lane
 from agent.core.ports import Clock
 from agent.core.remembered import Remembered
 from agent.journal.appending import Composed, Entry
-from agent.journal.autonomy import LONGEST_H
 from agent.journal.backlog import Attempt, Backlog, Batch
 from agent.journal.ballast import Ballast, is_full
 from agent.journal.envelope import Identity, encode
@@ -31,6 +30,7 @@ from agent.journal.options import JournalOptions
 from agent.journal.outbox import Row
 from agent.journal.replays import Replay
 from agent.journal.salvage import Salvage
+from agent.journal.stats import JournalStats, Progress
 from agent.journal.store import Store
 
 log = structlog.get_logger(__name__)
@@ -43,25 +43,6 @@ _TIGHT_BYTES = 4 << 20
 """Room for a transaction of 1 MB, for its log, and for the deletion that makes room for the next."""
 _HOUSEKEEPING_EVERY_S = 1.0
 _SALVAGE_AT_ONCE_S = 0.1
-
-
-@dataclass(frozen=True)
-class JournalStats:
-    """``failed`` tells why nothing reaches the disk now, or is empty.
-
-    ``autonomy_h`` is for how many hours it can take everything in if nothing is sent, at the pace of the last hour.
-    ``unconfirmed`` were sent, and the centre has not said that it has them; ``confirmed`` tells by
-    lane how many, and up to which number it has the lane. None until the journal was opened.
-    """
-
-    events: int = 0
-    pending: dict[str, int] | None = None
-    bytes: int = 0
-    in_memory: int = 0
-    failed: str = ""
-    autonomy_h: float = LONGEST_H
-    unconfirmed: int = 0
-    confirmed: dict[str, tuple[int, int]] | None = None
 
 
 class Journal:
@@ -85,7 +66,8 @@ class Journal:
     ) -> None:
         options = options or JournalOptions()
         self.path = path
-        self.stats = JournalStats()
+        self._stats = JournalStats()
+        self._progress = Progress()
         self.last_seq = 0
         self.on_commit: list[Callable[[list[Entry]], None]] = []
         self.rules_revision = who.rules_revision
@@ -117,6 +99,12 @@ class Journal:
         self._closing = True
         self._wake.set()
         self._thread.join(timeout=_LAST_TRIES_S + 2.0)
+
+    @property
+    def stats(self) -> JournalStats:
+        """How it is, as of about a second ago."""
+        hangs = "" if self._stats.failed else self._progress.hangs()
+        return replace(self._stats, failed=hangs, in_memory=len(self._backlog)) if hangs else self._stats
 
     def record(self, events: Sequence[EventDraft], alarms: Sequence[Alarm]) -> None:
         """Take events and alarm states for one durable transaction; return at once."""
@@ -195,7 +183,9 @@ class Journal:
                 self._refuse_calls()
                 continue
             try:
+                self._progress.begin()
                 self._work()
+                self._progress.end()
             except Exception as error:
                 if not isinstance(error, (sqlite3.Error, OSError)):
                     log.exception("journal: a fault of the program")
@@ -211,7 +201,7 @@ class Journal:
     def _gives_up(self) -> bool:
         """Tell whether what still waits is lost with us; a disk that fails for a moment only gets another try."""
         if time.monotonic() > self._closed_s + _LAST_TRIES_S:
-            log.error("journal closed without the last events", events=len(self._backlog), reason=self.stats.failed)
+            log.error("journal closed without the last events", events=len(self._backlog), reason=self._stats.failed)
             return True
         time.sleep(_LAST_PAUSE_S)
         self._wake.set()
@@ -235,6 +225,7 @@ class Journal:
             call, future = self._calls.get()
             self._write(store)  # what was recorded before the call comes before its answer
             _answer(call, store, future)
+            self._progress.begin()
         if time.monotonic() >= self._housekeeping_s:
             self._housekeeping_s = time.monotonic() + _HOUSEKEEPING_EVERY_S
             self._keep_house(store)
@@ -249,7 +240,7 @@ class Journal:
         hours = self._keeper.hours(store, time.monotonic())
         size, marks = store.size_bytes(), store.confirmed()
         waiting = sum(each for each, _ in marks.values())
-        self.stats = JournalStats(last, pending, size, autonomy_h=hours, unconfirmed=waiting, confirmed=marks)
+        self._stats = JournalStats(last, pending, size, autonomy_h=hours, unconfirmed=waiting, confirmed=marks)
 
     def _mind_the_room(self, store: Store) -> None:
         """Without ballast nothing can be given back: keep the log empty, and room in the file for what comes next."""
@@ -290,13 +281,14 @@ class Journal:
 
     def _written(self, store: Store, attempt: Attempt) -> None:
         """Forget what is on the disk now, and tell of it."""
+        self._progress.begin()
         self._doubt = None
         self.last_seq = store.last_seq
         self._keeper.count(attempt.composed.sizes(), time.monotonic())
         self._backlog.written(attempt.batch, len(attempt.composed.rows))
-        if self.stats.failed:
+        if self._stats.failed:
             log.info("journal back")
-            self.stats = replace(self.stats, failed="")
+            self._stats = replace(self._stats, failed="")
         entries = attempt.composed.entries if self.on_commit else []
         for listener in self.on_commit:
             listener(entries)
@@ -363,20 +355,20 @@ class Journal:
         if full:
             self._ballast.release()
             self._cramped = True
-        if not self.stats.failed:
+        if not self._stats.failed:
             log.error("journal fails, events are kept in memory", reason=reason)
-        self.stats = replace(self.stats, failed=reason, in_memory=len(self._backlog))
+        self._stats = replace(self._stats, failed=reason, in_memory=len(self._backlog))
         store, self._store = self._store, None
         if store is not None:
             store.close()
         self._refuse_calls()
 
     def _refuse_calls(self) -> None:
-        self.stats = replace(self.stats, in_memory=len(self._backlog))
+        self._stats = replace(self._stats, in_memory=len(self._backlog))
         while not self._calls.empty():
             _, future = self._calls.get()
             if not future.cancelled():
-                future.set_exception(sqlite3.OperationalError(self.stats.failed))
+                future.set_exception(sqlite3.OperationalError(self._stats.failed))
 
     def _tell_loss(self, scope: str, count: int, reason: str, details: Mapping[str, object]) -> None:
         self.record([self._loss(scope, count, reason, details)], ())

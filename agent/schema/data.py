@@ -136,7 +136,7 @@ class OutputState(TypedDict):
 
 
 class GatewayState(TypedDict):
-    """Of the gateway's own life: started, stopping, alarms-removed, replay."""
+    """Of the gateway's own life: started, stopping, alarms-removed, alarms-restored-late, replay."""
 
     action: str
     config: NotRequired[str]

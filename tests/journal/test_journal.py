@@ -7,7 +7,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +27,7 @@ from agent.journal import Identity, Journal, JournalOptions
 from agent.journal import appending as appending_module
 from agent.journal import backlog as backlog_module
 from agent.journal import journal as journal_module
+from agent.journal import stats as stats_module
 from agent.journal.envelope import alarm_from_json, alarm_to_json, uuid7
 from agent.journal.store import Store
 from tests.fakes import until
@@ -220,6 +223,24 @@ async def test_old_sent_events_go_and_the_chain_stays_whole(tmp_path: Path) -> N
             while len(events := await journal.events(100)) > 3:
                 await asyncio.sleep(0.05)
         assert [event["journalseq"] for event in events] == [8, 9, 10] and await journal.verify() == []
+
+
+async def test_a_disk_that_hangs_is_told_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats_module, "HANGS_AFTER_S", 0.2)
+    answers = threading.Event()
+    with make(tmp_path) as journal:
+        await journal.settled()
+        await asyncio.sleep(0.4)
+        assert journal.stats.failed == "", "idle is not hanging"
+        journal._calls.put((lambda _: answers.wait(30), Future()))
+        journal._wake.set()
+        await asyncio.sleep(0.1)
+        journal.record([draft("a")] * 3, ())
+        await until(lambda: "has not answered" in journal.stats.failed)
+        assert journal.stats.in_memory == 3
+        answers.set()
+        await until(lambda: journal.stats.failed == "")
+        assert len(await journal.events(10)) == 3
 
 
 async def test_while_the_disk_fails_nothing_blocks_and_alarms_are_dropped_last(

@@ -76,6 +76,46 @@ def test_restore_takes_up_state_and_ignores_what_has_no_rule() -> None:
     assert again.alarms["a.H"].state is AlarmState.ACKNOWLEDGED, "nothing known clears nothing"
 
 
+@pytest.mark.parametrize("value", [11.0, 5.0, None])
+def test_what_stood_is_taken_up_late_whatever_was_seen_meanwhile(value: Value) -> None:
+    """The disk was slow: the rules began without what was saved."""
+    before, facts, clock = engine_and_facts()
+    before.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
+    before.evaluate(facts, (), clock.advance(2.0))
+    again, facts = Engine(LEVEL.compile(POINTS)), FactTable(POINTS.values())
+    seen = Sample.good("p.a", value, clock.now()) if value is not None else Sample.bad("p.a", "lost", clock.now())
+    again.evaluate(facts, facts.update([seen]), clock.now())
+    again.restore(before.alarms.values(), same_boot=True, now=clock.advance(1.0))
+    changes = again.evaluate(facts, (), clock.now())
+    alarm = again.alarms["a.H"]
+    assert alarm.occurrence == before.alarms["a.H"].occurrence
+    assert alarm.active is (value != 5.0) and alarm.exceeded is (value == 11.0 if value else None)
+    assert alarm.state in (AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED)
+    assert [change.transition.action for change in changes if change.transition] == ["returned"] * (value == 5.0)
+    assert again.evaluate(facts, (), clock.advance(5.0)) == [], "it is not raised anew"
+
+
+def test_what_happened_since_counts_more_than_what_is_taken_up_late() -> None:
+    before, facts, clock = engine_and_facts()
+    before.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
+    before.evaluate(facts, (), clock.advance(2.0))
+    before.acknowledge("a.H", Operator("li", "cli"), clock.now())
+    again, facts = Engine(LEVEL.compile(POINTS)), FactTable(POINTS.values())
+    again.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
+    again.evaluate(facts, (), clock.advance(2.0))
+    again.restore(before.alarms.values(), same_boot=True, now=clock.now())
+    assert again.alarms["a.H"].state is AlarmState.UNACKNOWLEDGED
+
+
+def test_a_delay_that_runs_goes_on_when_nothing_stood() -> None:
+    before, facts, clock = engine_and_facts()
+    again = Engine(LEVEL.compile(POINTS))
+    again.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
+    again.restore(before.alarms.values(), same_boot=True, now=clock.advance(1.0))
+    (change,) = again.evaluate(facts, (), clock.advance(1.0))
+    assert change.transition is not None and change.transition.action == "raised"
+
+
 def test_unknown_ids_are_told() -> None:
     engine, _, clock = engine_and_facts()
     with pytest.raises(KeyError):

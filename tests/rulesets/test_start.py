@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -138,9 +141,35 @@ async def test_an_alarm_that_stood_and_has_no_rule_any_more_is_told_once(tmp_pat
         with agent.journal as journal:
             journal.record([], stood)
             await journal.settled()
-            await agent._restore()
+            await agent.restoring.at_start()
             await journal.settled()
             events = [each["data"] for each in await journal.events(100) if each["data"]["action"] == "alarms-removed"]
             assert [event["alarms"] for event in events] == [["gone.H"]]
             assert agent.pipeline.engine.alarms["gas.H"].active
         stood = []
+
+
+async def test_alarms_are_taken_up_late_when_the_disk_hangs_at_the_start(tmp_path: Path) -> None:
+    path = site(tmp_path, text(gas()))
+    plan, state, answers = load_plan(path), tmp_path / "state", threading.Event()
+    stood = [Alarm(id_, AlarmState.UNACKNOWLEDGED, active=True, occurrence="o") for id_ in ("gas.H", "gone.H")]
+    agent = Agent(plan, state, tmp_path / "a.sock", RuleStore(state / "rules"))
+    with agent.journal as journal:
+        journal.record([], stood)
+        await journal.settled()
+        journal._calls.put((lambda _: answers.wait(30), Future()))
+        await agent.restoring.at_start(limit_s=0.1)
+        assert agent.restoring.is_late and not agent.pipeline.engine.standing
+        late = asyncio.create_task(agent.restoring.run())
+        await asyncio.sleep(0.2)
+        assert agent.restoring.is_late
+        answers.set()
+        async with asyncio.timeout(10.0):
+            while agent.restoring.is_late:
+                await asyncio.sleep(0.01)
+        assert not late.done(), "a task that returns is started again"
+        late.cancel()
+        assert agent.pipeline.engine.alarms["gas.H"].active and list(agent.pipeline.engine.standing) == ["gas.H"]
+        await journal.settled()
+        told = {each["data"]["action"]: each["data"]["alarms"] for each in await journal.events(100)}
+        assert told == {"alarms-removed": ["gone.H"], "alarms-restored-late": ["gas.H"]}
