@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
 _SYSLOG = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _NOISY = ("asyncua", "pymodbus", "aiohttp.access", "paho")
+_MOST_WAITING = 1000
+"""Lines that whoever reads them has not taken; more are dropped, and counted."""
+_FAREWELL_S = 2.0
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -31,6 +38,58 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr, force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def detached(descriptor: int = 2) -> Iterator[None]:
+    """Let a thread of its own write the log: a journald that hangs must hold up no alarm.
+
+    At the end what waits is written, for two seconds at most.
+    """
+    root = logging.getLogger()
+    before, waiting = root.handlers[:], _Waiting()
+    writer = threading.Thread(target=waiting.write, args=(descriptor,), name="log", daemon=True)
+    writer.start()
+    root.handlers = [waiting]
+    try:
+        yield
+    finally:
+        root.handlers = before
+        waiting.end()
+        writer.join(_FAREWELL_S)
+
+
+class _Waiting(logging.Handler):
+    """Keeps lines until they are written, from any thread; never waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._lines.qsize() >= _MOST_WAITING:
+            self._dropped += 1
+            return
+        if self._dropped:
+            told = {"level": "warning", "logger": __name__, "event": "lines were dropped: nobody took the log"}
+            self._lines.put(_line(None, "", told | {"lines": self._dropped}))
+            self._dropped = 0
+        self._lines.put(self.format(record))
+
+    def end(self) -> None:
+        """Let ``write`` return once everything is written."""
+        self._lines.put(None)
+
+    def write(self, descriptor: int) -> None:
+        """Write to a file descriptor, not to Python's stream: whose lock would hold up the end of the process."""
+        while (line := self._lines.get()) is not None:
+            octets = f"{line}\n".encode(errors="backslashreplace")
+            try:
+                while octets:
+                    octets = octets[os.write(descriptor, octets) :]
+            except OSError:  # whoever read it is gone: there is nobody to tell
+                continue
 
 
 def _prefix(_logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -14,7 +14,7 @@ from agent.app.plan import Plan, read_site, starting_plan
 from agent.app.rulesets.store import RuleStore
 from agent.app.wiring import Agent
 from agent.core.errors import ConfigError
-from agent.logs import configure
+from agent.logs import configure, detached
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,8 @@ def main(site: Path, state: Path | None = None, socket: Path | None = None, verb
         sys.stderr.write(f"{error}\n{len(error.faults)} fault(s); nothing was started\n")
         return 1
     try:
-        asyncio.run(_run(plan, found.gateway.state, socket or found.gateway.socket, store))
+        with detached():
+            asyncio.run(_run(plan, found.gateway.state, socket or found.gateway.socket, store))
     except OSError as error:
         log.error("cannot run", reason=str(error))
         return 1

@@ -53,11 +53,12 @@ class Restoring:
             except sqlite3.Error:
                 await asyncio.sleep(_RETRY_S)  # the journal tells of it itself
                 continue
+            before = set(self._pipeline.engine.standing)
             self._take_up(saved)
             self.is_late = False
-            standing = [alarm.id for alarm, _ in saved if alarm.id in self._pipeline.engine.standing]
-            log.warning("alarm states restored late", alarms=standing)
-            told = gateway_event("alarms-restored-late", {"alarms": standing}, self._clock.now())
+            back = [id_ for id_ in self._pipeline.engine.standing if id_ not in before]
+            log.warning("alarm states restored late", alarms=back)
+            told = gateway_event("alarms-restored-late", {"alarms": back}, self._clock.now())
             self._journal.record([told], ())
         await asyncio.Event().wait()
 
