@@ -9,21 +9,24 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.tables import age, in_language
+from agent.cli.tables import age, in_language, keep_whole
 
 
 def removed(found: list[dict[str, Any]], language: str) -> Table | Text:
     """Draw the alarms that call nobody."""
     if not found:
         return Text("every alarm is in service, none is shelved or suppressed", style="green")
-    table = Table("", "alarm", "what", "state", "by", "why", "ends", box=None, header_style="dim")
+    table = Table("", "alarm", "state, until", "why, by", box=None, header_style="dim")
+    keep_whole(table, 1, [row["id"] for row in found])
+    keep_whole(table, 2, [row["state"] for row in found])
     for row in found:
-        state = row["state"] + (" (ACTIVE)" if row["active"] else "")
         who = row["by"] + (f" with {row['second']}" if row["second"] else "")
-        style = "bold red" if row["active"] else ""
-        cells = (row["priority"], row["id"], in_language(row["name"], language), state, who, row["reason"])
-        ends = "when its reason ends" if row["until"] is None and row["state"].startswith("suppressed") else ""
-        table.add_row(*cells, ends or _left(row["until"]), style=style)
+        ends = "its reason ends" if row["until"] is None and row["state"].startswith("suppressed") else ""
+        state = "\n".join((row["state"], *["(ACTIVE)"] * row["active"], ends or _left(row["until"])))
+        what = f"{row['id']}\n{in_language(row['name'], language)}"
+        table.add_row(
+            row["priority"], what, state, f"{row['reason']}\n{who}", style="bold red" if row["active"] else ""
+        )
     return table
 
 
@@ -87,6 +90,6 @@ def _answers(found: dict[str, Any]) -> str:
 
 def _left(until: str | None) -> str:
     if until is None:
-        return "when somebody ends it"
+        return "somebody ends it"
     left_s = (datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds()
-    return f"in {age(max(left_s, 0.0))}"
+    return f"for {age(max(left_s, 0.0))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,15 +77,19 @@ def points(found: list[dict[str, Any]], _language: str) -> Table:
     return table
 
 
+def keep_whole(table: Table, column: int, texts: Sequence[str]) -> None:
+    """Let 80 columns cut no id, which could not be acknowledged, and no state, which would look like another."""
+    table.columns[column].overflow = "fold"
+    table.columns[column].min_width = min(max(map(len, texts)), _NEVER_CUT)
+
+
 def alarms(found: list[dict[str, Any]], language: str) -> Table | Text:
     """Draw alarms, most urgent first."""
     if not found:
         return Text("no alarms", style=_GOOD)
     table = Table("", "alarm", "state", "value", "since", "by", box=None, header_style="dim")
-    # Whole in 80 columns: an id that is cut cannot be acknowledged, and a state that is cut cannot be told from others.
-    for place, key in ((1, "id"), (2, "state")):
-        table.columns[place].overflow = "fold"
-        table.columns[place].min_width = min(max(len(row[key]) for row in found), _NEVER_CUT)
+    keep_whole(table, 1, [row["id"] for row in found])
+    keep_whole(table, 2, [row["state"] for row in found])
     for row in found:
         response = in_language(row["response"], language)
         table.add_row(

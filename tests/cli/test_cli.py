@@ -16,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.api import serve
-from agent.cli import tables
+from agent.cli import kpi_tables, tables
 from agent.cli.main import app
 from agent.core.hazard import Handling
 from tests.rows import hazard_of
@@ -111,12 +111,34 @@ def test_shelf_and_service(view: FakeView) -> None:
     code, text = anshao(*service)
     assert code == 0 and "OUT OF SERVICE" in text
     code, text = anshao("shelved")
-    assert code == 0 and "out-of-service (ACTIVE)" in text and "li with wang" in text and "sensor is cleaned" in text
+    assert (
+        code == 0
+        and "out-of-service" in text
+        and "(ACTIVE)" in text
+        and "li with wang" in text
+        and "sensor is cleaned" in text
+    )
     assert [row["id"] for row in json.loads(anshao("shelved", "--json")[1])] == ["bare_head", "level.L"]
     assert anshao("unshelve", "level.L", "--operator", "li") == (0, "level.L: back from its shelf\n")
     assert anshao("in-service", "bare_head", "--operator", "li") == (0, "bare_head: in service again\n")
     assert anshao("unshelve", "level.L", "--operator", "li") == (0, "level.L: lay on no shelf\n")
     assert "every alarm is in service" in anshao("shelved")[1]
+
+
+def test_in_80_columns_nothing_of_a_removed_alarm_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"priority": "P2", "id": "boiler.pressure.outlet.H", "name": {"en": "Far too high"}, "active": True}
+    why = {
+        "state": "suppressed-by-design",
+        "by": "Li Wei",
+        "second": "Wang Fang",
+        "reason": "is rebuilt",
+        "until": None,
+    }
+    Console(width=80).print(kpi_tables.removed([row | why], "en"))
+    text = capsys.readouterr().out
+    for whole in (row["id"], why["state"], "(ACTIVE)", "its reason ends", "is rebuilt"):
+        assert str(whole) in text
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
 
 
 def test_what_is_not_permitted_is_said_and_exit_1(view: FakeView) -> None:
