@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import structlog
 
+log = structlog.get_logger(__name__)
+
 _SYSLOG = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _NOISY = ("asyncua", "pymodbus", "aiohttp.access", "paho")
 _MOST_WAITING = 1000
@@ -71,10 +73,9 @@ class _Waiting(logging.Handler):
         if self._lines.qsize() >= _MOST_WAITING:
             self._dropped += 1
             return
-        if self._dropped:
-            told = {"level": "warning", "logger": __name__, "event": "lines were dropped: nobody took the log"}
-            self._lines.put(_line(None, "", told | {"lines": self._dropped}))
-            self._dropped = 0
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            log.warning("lines were dropped: nobody took the log", lines=dropped)  # comes here, too
         self._lines.put(self.format(record))
 
     def end(self) -> None:

@@ -21,8 +21,7 @@ def removed(found: list[dict[str, Any]], language: str) -> Table | Text:
     keep_whole(table, 2, [row["state"] for row in found])
     for row in found:
         who = row["by"] + (f" with {row['second']}" if row["second"] else "")
-        ends = "its reason ends" if row["until"] is None and row["state"].startswith("suppressed") else ""
-        state = "\n".join((row["state"], *["(ACTIVE)"] * row["active"], ends or _left(row["until"])))
+        state = "\n".join((row["state"], *["(ACTIVE)"] * row["active"], _until(row)))
         what = f"{row['id']}\n{in_language(row['name'], language)}"
         table.add_row(
             row["priority"], what, state, f"{row['reason']}\n{who}", style="bold red" if row["active"] else ""
@@ -88,8 +87,8 @@ def _answers(found: dict[str, Any]) -> str:
     return f"{age(found['median_s'])}, {age(found['p90_s'])}" if found["count"] else "–"
 
 
-def _left(until: str | None) -> str:
-    if until is None:
-        return "somebody ends it"
-    left_s = (datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds()
+def _until(row: dict[str, Any]) -> str:
+    if row["until"] is None:
+        return "its reason ends" if row["state"].startswith("suppressed") else "somebody ends it"
+    left_s = (datetime.fromisoformat(row["until"]) - datetime.now(UTC)).total_seconds()
     return f"for {age(max(left_s, 0.0))}"

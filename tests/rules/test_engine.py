@@ -116,6 +116,17 @@ def test_a_delay_that_runs_goes_on_when_nothing_stood() -> None:
     assert change.transition is not None and change.transition.action == "raised"
 
 
+def test_a_delay_that_ran_before_ends_when_its_reason_is_known_to_be_gone() -> None:
+    before, facts, clock = engine_and_facts()
+    before.evaluate(facts, facts.update([Sample.good("p.a", 11.0, clock.now())]), clock.now())
+    again, facts = Engine(LEVEL.compile(POINTS)), FactTable(POINTS.values())
+    again.evaluate(facts, facts.update([Sample.good("p.a", 5.0, clock.advance(1.0))]), clock.now())
+    again.restore(before.alarms.values(), same_boot=True, now=clock.now())
+    again.evaluate(facts, (), clock.now())
+    again.evaluate(facts, (), clock.advance(5.0))
+    assert again.alarms["a.H"].state is AlarmState.NORMAL and again.alarms["a.H"].timer is None
+
+
 def test_unknown_ids_are_told() -> None:
     engine, _, clock = engine_and_facts()
     with pytest.raises(KeyError):
